@@ -1,0 +1,112 @@
+"""Fill and invalid values to NaN, in the flux and in its coordinates; arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpad import criteria
+
+# No measured flux reaches this; every positive fill seen (1e31, 1e38, 9.97e36) lies above it.
+UNPHYSICAL = 1e30
+INTEGER_FILLS = (4294967295, 65535, 32767, 2147483647, 255)
+FILL_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What counts as a measured value.
+
+    `fills` are compared to a relative 1e-5, because a double -1e31 in the
+    attributes is not the float32 that the data hold.
+    """
+
+    fills: tuple[float, ...] = ()
+    valid_min: float = 0.0
+    valid_max: float = UNPHYSICAL
+
+
+def limits_of(attrs: Mapping[str, Any], encoding: Mapping[str, Any] | None = None) -> Limits:
+    """Read FILLVAL, VALIDMIN and VALIDMAX (also CF's names) from metadata."""
+    fills = []
+    for name in ("FILLVAL", "_FillValue", "missing_value", "FILL_VALUE", "_fill"):
+        for source in (attrs, encoding or {}):
+            found = criteria.attribute(source, name)
+            if found is not None:
+                fills += [v for v in _numbers(found) if np.isfinite(v)]
+    low, high = 0.0, UNPHYSICAL
+    for name in ("VALIDMIN", "valid_min"):
+        found = _numbers(criteria.attribute(attrs, name))
+        if found and np.isfinite(found).all():
+            low = max(low, min(found))
+    for name in ("VALIDMAX", "valid_max"):
+        found = _numbers(criteria.attribute(attrs, name))
+        if found and np.isfinite(found).all() and max(found) > low:
+            high = min(high, max(found))
+    return Limits(tuple(sorted(set(fills))), low, high)
+
+
+def _numbers(value: Any) -> list[float]:
+    if value is None:
+        return []
+    try:
+        return [float(v) for v in np.ravel(np.asarray(value, dtype=np.float64))]
+    except (TypeError, ValueError):
+        return []  # a text where a number should be says nothing
+
+
+def clean_flux(values: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
+    """Flux as float32 with NaN for everything that is no measurement.
+
+    Fills, negative, infinite and unphysical values and those outside the valid
+    range become NaN. The input is not changed.
+    """
+    values = np.asarray(values)
+    fills = limits.fills
+    if values.dtype.kind in "iu":
+        top = np.iinfo(values.dtype).max
+        fills = (*fills, *(f for f in INTEGER_FILLS if f == top))
+        values = values.astype(np.float64)
+    elif not values.dtype.isnative or values.dtype not in (np.float32, np.float64):
+        values = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32)
+    slack = FILL_TOLERANCE
+    with np.errstate(invalid="ignore", over="ignore"):
+        good = (values >= limits.valid_min * (1 - slack)) & (
+            values <= limits.valid_max * (1 + slack)
+        )
+        good &= values < UNPHYSICAL
+        for fill in fills:
+            if fill >= 0:
+                good &= np.abs(values - fill) > slack * abs(fill) if fill else values != 0
+        return np.where(good, values, np.nan).astype(np.float32, copy=False)
+
+
+def clean_energy(values: NDArray[Any], limits: Limits | None = None) -> NDArray[np.float64]:
+    """Energies with NaN where they are fill, zero, negative (-1: not applicable) or infinite."""
+    return _clean_axis(values, limits, low=np.nextafter(0, 1), high=UNPHYSICAL)
+
+
+def clean_pitch_angle(values: NDArray[Any], limits: Limits | None = None) -> NDArray[np.float64]:
+    """Pitch angles in degrees within 0…180, NaN where they are fill.
+
+    Angles of a full turn (180…360, FAST) and those just below zero (ELFIN) are
+    folded back, since a pitch angle has no sign.
+    """
+    found = _clean_axis(values, limits, low=-90.0, high=360.0 + 1e-3)
+    found = np.abs(found)
+    return np.where(found > 180.0, np.abs(360.0 - found), found)
+
+
+def _clean_axis(
+    values: NDArray[Any], limits: Limits | None, *, low: float, high: float
+) -> NDArray[np.float64]:
+    values = np.asarray(values).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        good = np.isfinite(values) & (values >= low) & (values <= high)
+        for fill in limits.fills if limits is not None else ():
+            good &= np.abs(values - fill) > FILL_TOLERANCE * abs(fill)
+    return np.where(good, values, np.nan)

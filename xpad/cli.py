@@ -1,0 +1,467 @@
+"""The command line: xpad info, cluster, predict, plot, demo."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import typing
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xpad.errors import OptionError, XpadError, XpadWarning
+from xpad.presets import DEFAULT_PRESET, PRESETS, Settings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from xpad.model import Model
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 an error told in one line, 2 wrong usage, 130 interrupted.
+    """
+    arguments = parser().parse_args(argv)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line_warning
+            warnings.filterwarnings("always", category=XpadWarning)
+            arguments.run(arguments)
+    except XpadError as err:
+        print(f"xpad: {' '.join(str(err).split())}", file=sys.stderr)
+        return EXIT_ERROR
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; there is nobody to tell.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("xpad: interrupted; nothing half-written was left behind", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _one_line_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    if issubclass(category, XpadWarning):
+        print(f"xpad: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser; every setting of the method is an option of ``cluster``."""
+    top = argparse.ArgumentParser(
+        prog="xpad", description="Sort pitch-angle distributions into their typical shapes."
+    )
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    info = commands.add_parser("info", help="what files hold: flux, axes, usable records")
+    _input_options(info)
+    info.set_defaults(run=run_info)
+
+    cluster = commands.add_parser(
+        "cluster", help="fit and label; results and model into a Zarr store"
+    )
+    _input_options(cluster)
+    _output_options(cluster)
+    cluster.add_argument("--preset", default=DEFAULT_PRESET, choices=list(PRESETS))
+    _setting_options(cluster)
+    cluster.set_defaults(run=run_cluster)
+
+    predict = commands.add_parser("predict", help="label files with a model fitted before")
+    _input_options(predict)
+    predict.add_argument("--model", required=True, metavar="STORE",
+                         help="what xpad cluster or model.save wrote")  # fmt: skip
+    _output_options(predict)
+    predict.set_defaults(run=run_predict)
+
+    plot = commands.add_parser("plot", help="pictures of a result")
+    plot.add_argument("store", metavar="STORE", help="what xpad cluster wrote")
+    plot.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="folder for the pictures"
+    )
+    plot.add_argument("--prefix", default="pad", help="how the names of the results begin")
+    plot.add_argument("--format", default="png", choices=("png", "pdf", "svg"))
+    plot.add_argument("--overwrite", action="store_true", help="replace pictures that are there")
+    plot.set_defaults(run=run_plot)
+
+    demo = commands.add_parser("demo", help="simulate a mission, cluster it, draw the pictures")
+    demo.add_argument("-o", "--output", default="xpad-demo", metavar="DIR", help="folder to make")
+    demo.add_argument("--days", type=float, default=3.0, help="length of the simulated mission")
+    demo.add_argument("--seed", type=int, default=0)
+    demo.add_argument("--overwrite", action="store_true", help="replace the folder if it is there")
+    demo.add_argument("--quiet", action="store_true", help="no progress bars")
+    demo.set_defaults(run=run_demo)
+    return top
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        import xpad
+
+        print(f"xpad {xpad.__version__}")
+        parser.exit()
+
+
+def _input_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("files", nargs="+", metavar="FILE", help="files, globs or a Zarr store")
+    command.add_argument(
+        "--variable", help="the flux, where another than the preferred one is meant"
+    )
+    command.add_argument("--on-error", default="raise", choices=("raise", "skip"),
+                         help="skip files that cannot be read, and list them")  # fmt: skip
+
+
+def _output_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-o", "--output", required=True, metavar="STORE", help="Zarr store to write"
+    )
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace the store if it is there"
+    )
+    command.add_argument("--keep-flux", action="store_true", help="write the flux too")
+    command.add_argument("--prefix", default="pad", help="begins the names of the results")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def _setting_options(command: argparse.ArgumentParser) -> None:
+    """One option for each setting, its type read off the annotation, its default the preset's."""
+    group = command.add_argument_group("settings of the method (default: the preset's)")
+    hints = typing.get_type_hints(Settings)
+    documented = _setting_texts()
+    for setting in fields(Settings):
+        option = f"--{setting.name.replace('_', '-')}"
+        kwargs = _option_type(setting.name, hints[setting.name])
+        help_text = documented[setting.name].replace("%", "%%")
+        group.add_argument(option, dest=f"set_{setting.name}", default=argparse.SUPPRESS,
+                           help=f"{help_text} [{setting.default}]", **kwargs)  # fmt: skip
+
+
+def _option_type(name: str, hint: Any) -> dict[str, Any]:
+    members = [m for m in typing.get_args(hint) if m is not type(None)] or [hint]
+    optional = type(None) in typing.get_args(hint)
+    if name == "energies":
+        return {"nargs": 2, "type": float, "metavar": ("LOW", "HIGH")}
+    if name == "background":
+        return {"nargs": "+", "type": float, "metavar": "FLUX"}
+    if hint is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    choices = [c for m in members for c in typing.get_args(m)]
+    if not choices and any(isinstance(m, str) for m in members):
+        choices = [m for m in members if isinstance(m, str)]
+    if choices:
+        return {
+            "type": _word_or_none if optional else str,
+            "choices": [*choices, *([None] if optional else [])],
+        }
+    kind = members[0]
+    if optional:
+        return {
+            "type": lambda text: None if text.lower() == "none" else kind(text),
+            "metavar": name.upper(),
+        }
+    return {"type": kind, "metavar": name.upper()}
+
+
+def _word_or_none(text: str) -> str | None:
+    return None if text.lower() == "none" else text
+
+
+def _setting_texts() -> dict[str, str]:
+    """The text below each field of `Settings`, from its source."""
+    import ast
+    import inspect
+
+    body = ast.parse(inspect.getsource(Settings)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    texts: dict[str, str] = {}
+    for field, after in zip(body.body, body.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            told = (
+                after.value.value
+                if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+                else ""
+            )
+            texts[field.target.id] = " ".join(str(told).split())
+    return texts
+
+
+def run_info(arguments: argparse.Namespace) -> None:
+    """Say what files hold, and which records are usable."""
+    import xpad
+    from xpad import formatting
+
+    ds = _opened(arguments)
+    roles = xpad.recognise(ds, arguments.variable)
+    print(
+        formatting.text(
+            ds if arguments.variable is None else ds.pad.assign_roles(flux=arguments.variable)
+        )
+    )
+    if not roles.record_dims:
+        raise OptionError(
+            f"{roles.chosen.label} has no record dimension: it is a single distribution"
+        )
+    print(repr(xpad.check(ds, arguments.variable, progress=False)))
+    for name in ds.attrs.get("xpad_skipped", []) or []:
+        print(f"    skipped          {name}")
+
+
+def run_cluster(arguments: argparse.Namespace) -> None:
+    """Fit, label and write."""
+    import xpad
+
+    target = _free(arguments.output, arguments.overwrite)
+    options = {
+        name.removeprefix("set_"): value
+        for name, value in vars(arguments).items()
+        if name.startswith("set_")
+    }
+    ds = _opened(arguments)
+    out, model = xpad.cluster(
+        ds,
+        arguments.variable,
+        preset=arguments.preset,
+        prefix=arguments.prefix,
+        return_model=True,
+        progress=False if arguments.quiet else None,
+        **options,
+    )
+    written = _written(out, model, target, arguments)
+    _report(written, model, arguments.prefix, target)
+
+
+def run_predict(arguments: argparse.Namespace) -> None:
+    """Label with a model and write."""
+    import xpad
+
+    target = _free(arguments.output, arguments.overwrite)
+    model = xpad.load_model(arguments.model)
+    out = xpad.predict(_opened(arguments), model, arguments.variable, prefix=arguments.prefix)
+    written = _written(out, model, target, arguments)
+    _report(written, model, arguments.prefix, target)
+
+
+def run_plot(arguments: argparse.Namespace) -> None:
+    """Draw every picture that a result allows."""
+    import xarray as xr
+
+    from xpad.errors import ReaderError
+    from xpad.readers import open_dataset
+
+    store = Path(arguments.store)
+    if not store.exists():
+        raise ReaderError(f"{store} does not exist; xpad cluster FILE… -o {store} would write it")
+    out = open_dataset(store)
+    assert isinstance(out, xr.Dataset)
+    for path in draw(
+        out, Path(arguments.output), arguments.prefix, arguments.format, arguments.overwrite
+    ):
+        print(path)
+
+
+def draw(
+    out: xr.Dataset, folder: Path, prefix: str = "pad", suffix: str = "png", overwrite: bool = False
+) -> list[Path]:
+    """Write the pictures of a result into a folder, and return their paths."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from xpad.plot import PadPlots
+
+    plots = PadPlots(out, prefix)
+    pictures: dict[str, Callable[[], Any]] = {
+        "catalogue": plots.catalogue,
+        "labels": plots.labels,
+        "components": plots.components,
+    }
+    if out.sizes.get(f"{prefix}_epoch", 0):
+        pictures["training"] = plots.training
+    paths = [folder / f"{name}.{suffix}" for name in pictures]
+    there = [p for p in paths if p.exists()]
+    if there and not overwrite:
+        raise OptionError(f"{there[0]} exists; give another folder, or --overwrite")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, picture in zip(paths, pictures.values(), strict=True):
+        axes = np.atleast_1d(picture()).ravel()
+        figure = axes[0].figure
+        figure.savefig(path, dpi=150)
+        plt.close(figure)
+    return paths
+
+
+def run_demo(arguments: argparse.Namespace) -> None:
+    """Simulate a mission, write it as CDF files, cluster those, draw the pictures."""
+    import xpad
+    from xpad.simulate import to_cdf
+
+    folder = _free(arguments.output, arguments.overwrite)
+    part = folder.with_name(folder.name + ".part")
+    _remove(part)
+    try:
+        print(f"simulating {arguments.days:g} days of REPT (seed {arguments.seed}) …", flush=True)
+        ds = xpad.simulate(days=arguments.days, seed=arguments.seed)
+        files = to_cdf(ds, part / "cdf")
+        print(
+            f"wrote {len(files)} daily CDF file(s); reading them back and clustering …", flush=True
+        )
+        opened = xpad.open_dataset(sorted(files))
+        out, model = xpad.cluster(
+            opened, return_model=True, progress=False if arguments.quiet else None
+        )
+        written = write_result(out, model, part / "rept.zarr")
+        draw(written, part / "pictures")
+        _remove(folder)
+        part.rename(folder)
+    except BaseException:
+        _remove(part)
+        raise
+    print(model)
+    _print_agreement(ds, written)
+    print(f"\nresults   {folder / 'rept.zarr'}\npictures  {folder / 'pictures'}")
+    for picture in sorted((folder / "pictures").iterdir()):
+        print(f"          {picture.name}")
+
+
+def _print_agreement(simulated: xr.Dataset, out: xr.Dataset) -> None:
+    from sklearn.metrics import adjusted_rand_score
+
+    truth, labels = simulated["truth"].values, out["pad_label"].values
+    both = (truth >= 0) & (labels >= 0)
+    types = len(set(truth[both].tolist()))
+    index = adjusted_rand_score(truth[both], labels[both])
+    print(
+        f"against the simulated truth ({types} types): adjusted Rand index {index:.2f}. Types that differ "
+        "where 'max' sees little signal fall together; docs/method.md says why"
+    )
+
+
+def write_result(
+    out: xr.Dataset, model: Model, path: Path, *, prefix: str = "pad", keep_flux: bool = False
+) -> xr.Dataset:
+    """Write a result and its model to a Zarr store; returns the result as written.
+
+    Without the flux, what the pictures need of it is written: each cluster's
+    mean PAD, and a spectrogram of bounded length.
+    """
+    import dask
+    import xarray as xr
+
+    from xpad import statistics
+    from xpad.results import result_flux
+    from xpad.store import add_model
+
+    out = out.copy()
+    names = [f"{prefix}_{n}" for n in ("label", "pc", "error", "flag")]
+    flux = result_flux(out, prefix)
+    spectrum = statistics.quicklook(flux, prefix=prefix)
+    lazy = [out[n].data for n in names] + [spectrum.data]
+    *arrays, spectrogram = dask.compute(*lazy)
+    for name, values in zip(names, arrays, strict=True):
+        out[name] = out[name].copy(data=values)
+    entries = statistics.catalogue(out, flux, prefix=prefix)
+    if not keep_flux:
+        records = set(out[f"{prefix}_label"].dims)
+        results = [n for n in out.variables if str(n).startswith(f"{prefix}_")]
+        kept = [
+            n
+            for n in out.variables
+            if set(out[n].dims) <= records and n not in ("energy", "pitch_angle")
+        ]
+        out = out[[*dict.fromkeys([*kept, *results])]].drop_vars(
+            ["energy", "pitch_angle"], errors="ignore"
+        )
+        out = xr.merge([out, entries, spectrum.copy(data=spectrogram)], combine_attrs="override")
+    _clear_encoding(out)
+    out.to_zarr(path, mode="w-", consolidated=False, zarr_format=3)
+    add_model(model, path)
+    return out
+
+
+def _clear_encoding(out: xr.Dataset) -> None:
+    """Chunks and filters of the source file mean nothing to the new store."""
+    for variable in out.variables.values():
+        variable.encoding = {}
+
+
+def _written(
+    out: xr.Dataset, model: Model, target: Path, arguments: argparse.Namespace
+) -> xr.Dataset:
+    """Write beside the target first, so that a store is whole or not there."""
+    part = target.with_name(target.name + ".part")
+    _remove(part)
+    try:
+        written = write_result(
+            out, model, part, prefix=arguments.prefix, keep_flux=arguments.keep_flux
+        )
+        _remove(target)
+        part.rename(target)
+    except BaseException:
+        _remove(part)
+        raise
+    return written
+
+
+def _report(out: xr.Dataset, model: Model, prefix: str, target: Path) -> None:
+    from xpad.usable import FLAGS
+
+    labels, flags = out[f"{prefix}_label"].values.ravel(), out[f"{prefix}_flag"].values.ravel()
+    labelled = int((labels >= 0).sum())
+    print(f"{labelled:,} of {labels.size:,} records labelled, k = {model.k}")
+    for flag, name in enumerate(FLAGS):
+        number = int((flags == flag).sum())
+        if flag and number:
+            print(f"    -1  {number:,} {name.replace('_', ' ')}")
+    for number in range(model.k):
+        count = int((labels == number).sum())
+        print(f"    {number:>2}  {count:,} ({count / labelled:.1%})")
+    print(f"written to {target}")
+
+
+def _opened(arguments: argparse.Namespace) -> xr.Dataset:
+    from xpad.readers import open_dataset
+
+    files = arguments.files
+    return open_dataset(files[0] if len(files) == 1 else files, on_error=arguments.on_error)
+
+
+def _free(path: str, overwrite: bool) -> Path:
+    """The path, refused where something is there that may not be replaced."""
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise OptionError(f"{target} exists; give another name, or --overwrite to replace it")
+    if not target.parent.is_dir():
+        raise OptionError(
+            f"the folder {target.parent} does not exist, so {target.name} cannot be written"
+        )
+    return target
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif path.exists():
+        path.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

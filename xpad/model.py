@@ -1,0 +1,264 @@
+"""The fitted pipeline: what `fit` learned, and what it does to rows of PADs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xpad.normalise import normalise_pads
+from xpad.presets import Settings
+from xpad.regrid import Grid, to_grid
+from xpad.usable import OK, record_flags
+
+if TYPE_CHECKING:
+    import os
+
+    from xpad.stages.autoencoder import Autoencoder
+    from xpad.stages.pca import PCA
+
+Floats = NDArray[np.float32]
+
+ROWS_AT_ONCE = 16_384
+
+
+@dataclass(frozen=True)
+class Pads:
+    """Rows ready for the pipeline: normalised PADs on the grid, and what was measured."""
+
+    values: Floats
+    """(records, energies, pitch angles), NaN where missing."""
+    n_measured: NDArray[np.int32]
+    n_positive: NDArray[np.int32]
+    bad_axis: NDArray[np.bool_]
+    ever_measured: NDArray[np.bool_]
+    """(energies, pitch angles): bins that at least one of the records measured."""
+
+
+def prepare(
+    flux: Floats,
+    energy_table: NDArray[np.float64] | None,
+    pitch_angle_table: NDArray[np.float64] | None,
+    grid: Grid,
+    settings: Settings,
+    features: NDArray[np.bool_] | None = None,
+) -> Pads:
+    """Put PADs on the grid, take the background off, and normalise each.
+
+    Parameters
+    ----------
+    flux : (records, energies, pitch angles)
+    energy_table, pitch_angle_table : see `xpad.regrid.to_grid`
+    grid : Grid
+    settings : Settings
+    features : (energies, pitch angles) bool, optional
+        Bins in use; others count as missing.
+    """
+    pads, bad_axis = to_grid(flux, grid, energy_table, pitch_angle_table)
+    if features is not None:
+        pads = np.where(features, pads, np.float32(np.nan))
+    if settings.background is not None:
+        floor = np.asarray(settings.background, dtype=np.float32).reshape(-1, 1)
+        with np.errstate(invalid="ignore"):
+            pads = np.where(pads < floor, np.float32(0), pads)
+    measured = np.isfinite(pads)
+    with np.errstate(invalid="ignore"):
+        positive = pads > 0
+    return Pads(
+        normalise_pads(pads, settings.normalise, grid.pitch_angle),
+        measured.sum(axis=(1, 2), dtype=np.int32),
+        positive.sum(axis=(1, 2), dtype=np.int32),
+        bad_axis,
+        measured.any(axis=0),
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class Model:
+    """A fitted pipeline.
+
+    Attributes
+    ----------
+    preset : str
+        Name of the parameter set it began from.
+    settings : Settings
+        Every setting.
+    grid : Grid
+        Energies and pitch angles (degrees) that PADs are put on.
+    features : (energy, pitch_angle) bool
+        Bins that were ever measured; the others are left out.
+    fill : (features,) float32
+        What stands for a missing bin: zero, or the mean of the training PADs.
+    autoencoder : Autoencoder or None
+    pca : PCA
+    bandwidth : float
+        Radius of the mean shift, in units of the components.
+    modes : (modes, components)
+        Mean-shift modes, the most populated first.
+    centres : (k, components)
+        Cluster centres; 0 is the largest cluster among the fitted records.
+    counts : (k,) int
+        Fitted records in each cluster.
+    scores : dict
+        ``calinski_harabasz`` and ``davies_bouldin`` of the mean shift's and
+        the clusters' labels.
+    history : xarray.Dataset
+        ``loss`` and ``val_loss`` over ``pad_epoch``; empty without autoencoder.
+    provenance : dict
+        xpad's and the libraries' versions, and the identity of the input.
+
+    References
+    ----------
+    Killey et al. (2023), RASTI 2, 548, doi:10.1093/rasti/rzad035.
+    """
+
+    preset: str
+    settings: Settings
+    grid: Grid
+    features: NDArray[np.bool_]
+    fill: Floats
+    autoencoder: Autoencoder | None
+    pca: PCA
+    bandwidth: float
+    modes: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    scores: dict[str, dict[str, float]]
+    history: xr.Dataset
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def k(self) -> int:
+        """Number of clusters."""
+        return len(self.centres)
+
+    @property
+    def n_components(self) -> int:
+        """Number of principal components."""
+        return len(self.pca.components)
+
+    @property
+    def n_encoded(self) -> int:
+        """Width of the encoding; of the features where there is no autoencoder."""
+        return int(self.pca.mean.size)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model to a Zarr store; see `xpad.save_model`."""
+        from xpad.store import save_model
+
+        save_model(self, path, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        encoder = "none"
+        if self.autoencoder is not None:
+            n, h = self.autoencoder.encoder_kernel.shape
+            encoder = f"{n} → {h} → {n}, {self.history.sizes['pad_epoch']} epochs"
+            if self.history.sizes["pad_epoch"]:
+                encoder += f", validation loss {float(self.history.val_loss[-1]):.3g}"
+        shares = ", ".join(f"{c / self.counts.sum():.0%}" for c in self.counts)
+        return (
+            f"<xpad.Model {self.preset}: {self.k} clusters of {int(self.counts.sum()):,} fitted records "
+            f"({shares})>\n"
+            f"    grid         {self.grid}\n"
+            f"    features     {int(self.features.sum())} of {self.features.size} bins\n"
+            f"    autoencoder  {encoder}\n"
+            f"    components   {self.n_components}, explaining "
+            f"{float(self.pca.explained_variance_ratio.sum()):.1%} of the variance\n"
+            f"    mean shift   {len(self.modes)} modes at bandwidth {self.bandwidth:.4g}"
+        )
+
+    def encode(self, rows: Floats) -> Floats:
+        """Encoding of rows (records, features), NaN where missing: (records, n_encoded)."""
+        if self.autoencoder is None:
+            return np.where(np.isfinite(rows), rows, self.fill)
+        from xpad.stages import autoencoder
+
+        return autoencoder.encode(self.autoencoder, rows)
+
+    def project(self, encoded: Floats) -> Floats:
+        """Principal components (records, components) of encoded rows."""
+        from xpad.stages import pca
+
+        return pca.project(self.pca, encoded)
+
+    def assign(self, components: Floats) -> NDArray[np.int16]:
+        """Nearest centre of each row of components."""
+        from xpad.stages import kmeans
+
+        return kmeans.assign(self.centres, components)
+
+    def reconstruct(self, encoded: Floats, components: Floats) -> Floats:
+        """Rows as the autoencoder, or without one the components, give them back."""
+        if self.autoencoder is None:
+            from xpad.stages import pca
+
+            return np.asarray(pca.inverse(self.pca, components), dtype=np.float32)
+        from xpad.stages import autoencoder
+
+        return autoencoder.reconstruct(self.autoencoder, encoded)
+
+    def prepare(
+        self,
+        flux: Floats,
+        energy_table: NDArray[np.float64] | None = None,
+        pitch_angle_table: NDArray[np.float64] | None = None,
+    ) -> tuple[Floats, NDArray[np.int8]]:
+        """Rows of features, and the flag of every record."""
+        pads = prepare(
+            flux, energy_table, pitch_angle_table, self.grid, self.settings, self.features
+        )
+        return pads.values[:, self.features], self.flags(pads)
+
+    def flags(self, pads: Pads) -> NDArray[np.int8]:
+        """Why each record is usable or not, by this model's features."""
+        return record_flags(
+            pads.n_measured,
+            pads.n_positive,
+            pads.bad_axis,
+            n_features=int(self.features.sum()),
+            min_coverage=self.settings.min_coverage,
+            min_positive=self.settings.min_positive,
+        )
+
+    def predict_rows(
+        self,
+        flux: Floats,
+        energy_table: NDArray[np.float64] | None = None,
+        pitch_angle_table: NDArray[np.float64] | None = None,
+    ) -> Floats:
+        """Everything about each record in one array, so that a lazy graph has one task a block.
+
+        Returns
+        -------
+        (records, 3 + components) float32
+            Columns label, flag, error (root mean square over measured bins),
+            components; label -1 and NaN where the record is unusable.
+        """
+        out = np.empty((len(flux), 3 + self.n_components), dtype=np.float32)
+        for start in range(0, len(flux), ROWS_AT_ONCE):
+            cut = slice(start, start + ROWS_AT_ONCE)
+            rows, flags = self.prepare(
+                flux[cut],
+                None if energy_table is None else energy_table[cut],
+                None if pitch_angle_table is None else pitch_angle_table[cut],
+            )
+            encoded = self.encode(rows)
+            components = self.project(encoded)
+            error = _rms(rows, self.reconstruct(encoded, components))
+            out[cut, 0] = np.where(flags == OK, self.assign(components), -1)
+            out[cut, 1] = flags
+            out[cut, 2] = np.where(flags == OK, error, np.nan)
+            out[cut, 3:] = np.where((flags == OK)[:, None], components, np.nan)
+        return out
+
+
+def _rms(rows: Floats, again: Floats) -> Floats:
+    """Root mean square of the difference over measured bins."""
+    difference = rows - again
+    measured = np.isfinite(difference)
+    squares = np.where(measured, difference, np.float32(0)) ** 2
+    number = np.maximum(measured.sum(axis=1), 1)
+    return np.asarray(np.sqrt(squares.sum(axis=1, dtype=np.float64) / number), dtype=np.float32)

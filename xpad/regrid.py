@@ -1,0 +1,287 @@
+"""Records whose energies or pitch angles differ, put on one grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xpad import criteria
+from xpad.errors import GridMismatchError, OptionError, RolesError
+from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, describe_axis, varies
+
+TABLE_SAMPLE = 10_000
+"""Records looked at to find the commonest table; evenly spaced, so chunks do not matter."""
+COMMON_SHARE = 0.05
+GRID_TOLERANCE = 1e-3
+ROWS_AT_ONCE = 2048
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The energies and pitch angles (degrees) that every PAD is put on, ascending."""
+
+    energy: Doubles
+    pitch_angle: Doubles
+    energy_units: str = ""
+    flux_units: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(energies, pitch angles)."""
+        return self.energy.size, self.pitch_angle.size
+
+    def __str__(self) -> str:
+        energies = describe_axis(self.energy, self.energy_units)
+        return f"energies: {energies}; pitch angles: {describe_axis(self.pitch_angle, 'deg')}"
+
+
+def common_grid(flux: xr.DataArray, energy_tables: str = "interpolate") -> Grid:
+    """The grid of a canonical flux; of axes that vary, the commonest table.
+
+    Looks at the values of a varying axis (so it computes), at most
+    `TABLE_SAMPLE` records of them. Where no table is common (under 5 % of the
+    records share one), the median of the sorted tables serves.
+
+    Raises
+    ------
+    OptionError
+        `energy_tables` is "refuse" and the energies vary.
+    RolesError
+        An axis that varies has no valid value at all.
+    """
+    if energy_tables not in ("interpolate", "refuse"):
+        raise OptionError(
+            f"energy_tables={energy_tables!r} is not known; choose 'interpolate' or 'refuse'"
+        )
+    energy = _axis_values(flux, ENERGY, refuse=energy_tables == "refuse")
+    pitch_angle = _axis_values(flux, PITCH_ANGLE, refuse=False)
+    source = flux.coords[TABLES[ENERGY] if varies(flux, ENERGY) else ENERGY]
+    return Grid(
+        energy, pitch_angle, str(source.attrs.get("units", "")), str(flux.attrs.get("units", ""))
+    )
+
+
+def _axis_values(flux: xr.DataArray, role: str, *, refuse: bool) -> Doubles:
+    if not varies(flux, role):
+        return np.asarray(flux.coords[role].values, dtype=np.float64)
+    table = flux.coords[TABLES[role]]
+    for dim in table.dims:
+        size = table.sizes[dim]
+        if dim != role and size > TABLE_SAMPLE:
+            table = table.isel({dim: np.unique(np.linspace(0, size - 1, TABLE_SAMPLE).astype(int))})
+    rows = table.transpose(..., role).values.reshape(-1, table.sizes[role])
+    rows = np.sort(rows[np.isfinite(rows).any(axis=1)], axis=1)
+    if len(rows) == 0:
+        raise RolesError(
+            f"every {role} value of the flux {flux.name} is fill, so its bins have no place"
+        )
+    unique, counts = np.unique(rows, axis=0, return_counts=True, equal_nan=True)
+    if refuse and len(unique) > 1:
+        raise OptionError(
+            f"the energies of {flux.name} change in time ({len(unique)} tables among the records looked "
+            "at) and energy_tables='refuse'; use energy_tables='interpolate'"
+        )
+    commonest = unique[np.argmax(counts)]
+    if counts.max() < COMMON_SHARE * len(rows):
+        finite = np.isfinite(rows)
+        commonest = np.array([np.median(rows[finite[:, i], i]) if finite[:, i].any() else np.nan
+                              for i in range(rows.shape[1])])  # fmt: skip
+    return np.unique(commonest[np.isfinite(commonest)])
+
+
+def to_grid(
+    flux: Floats, grid: Grid, energy_table: Doubles | None, pitch_angle_table: Doubles | None
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Put records on the grid.
+
+    Parameters
+    ----------
+    flux : (records, energies, pitch angles)
+    grid : Grid
+    energy_table : (records, energies) or None
+        None where the flux is on the grid's energies already.
+    pitch_angle_table : (records, pitch angles), (records, energies, pitch angles) or None
+
+    Returns
+    -------
+    flux : (records, grid energies, grid pitch angles)
+    bad_axis : (records,) bool
+        Records whose tables hold no value.
+    """
+    bad = np.zeros(len(flux), dtype=bool)
+    if pitch_angle_table is not None:
+        table = np.asarray(pitch_angle_table, dtype=np.float64)
+        if table.ndim == 2:
+            table = np.broadcast_to(table[:, None, :], flux.shape)
+        bad |= ~np.isfinite(table).any(axis=(1, 2))
+        rows = flux.reshape(-1, flux.shape[2])[:, :, None]
+        flat = np.ascontiguousarray(table).reshape(-1, table.shape[2])
+        put = _interpolate(rows, flat, grid.pitch_angle, logarithmic=False)
+        flux = put[:, :, 0].reshape(len(flux), flux.shape[1], grid.pitch_angle.size)
+    if energy_table is not None:
+        table = np.asarray(energy_table, dtype=np.float64)
+        bad |= ~np.isfinite(table).any(axis=1)
+        flux = _interpolate(flux, table, grid.energy, logarithmic=True)
+    return flux, bad
+
+
+def _interpolate(values: Floats, source: Doubles, target: Doubles, *, logarithmic: bool) -> Floats:
+    """Row by row from `source` (rows, n) to `target` (m,): values (rows, n, p) → (rows, m, p).
+
+    In log energy (flux in log too where both neighbours are positive), linear
+    in pitch angle. A target beyond the outermost bin by more than half a bin,
+    or between bins of which the nearer is missing, is missing.
+    """
+    out = np.full((len(values), target.size, values.shape[2]), np.nan, dtype=np.float32)
+    same = source.shape[1] == target.size and (source == target).all(axis=1)
+    if np.any(same):
+        out[same] = values[same]
+    different = np.flatnonzero(~np.broadcast_to(same, len(values)))
+    for start in range(0, different.size, ROWS_AT_ONCE):
+        rows = different[start : start + ROWS_AT_ONCE]
+        out[rows] = _interpolate_rows(values[rows], source[rows], target, logarithmic)
+    return out
+
+
+def _interpolate_rows(
+    values: Floats, source: Doubles, target: Doubles, logarithmic: bool
+) -> Floats:
+    order = np.argsort(np.where(np.isfinite(source), source, np.inf), axis=1, kind="stable")
+    source = np.take_along_axis(source, order, axis=1)
+    values = np.take_along_axis(values, order[:, :, None], axis=1).astype(np.float64)
+    known = np.isfinite(source).sum(axis=1)[:, None]
+    x, t = (np.log(source), np.log(target)) if logarithmic else (source, target)
+    right = (x[:, None, :] <= t[:, None]).sum(axis=2)
+    low = np.clip(right - 1, 0, np.maximum(known - 1, 0))
+    high = np.clip(right, 0, np.maximum(known - 1, 0))
+    x_low, x_high = np.take_along_axis(x, low, axis=1), np.take_along_axis(x, high, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weight = np.where(x_high > x_low, (t - x_low) / (x_high - x_low), 0.0)
+    y_low = np.take_along_axis(values, low[:, :, None], axis=1)
+    y_high = np.take_along_axis(values, high[:, :, None], axis=1)
+    y = _between(y_low, y_high, weight[:, :, None], logarithmic)
+    outside = (right == 0) | (right >= known)
+    beyond = np.abs(t - x_low) > _half_bin(x, known) + 1e-12
+    y[(outside & beyond) | (known == 0)] = np.nan
+    return y.astype(np.float32)
+
+
+def _between(low: Doubles, high: Doubles, weight: Doubles, logarithmic: bool) -> Doubles:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        y = low + weight * (high - low)
+        if logarithmic:
+            both = (low > 0) & (high > 0)
+            y = np.where(both, np.exp(np.log(low) + weight * (np.log(high) - np.log(low))), y)
+    y = np.where(weight == 0, low, y)
+    nearer = np.where(weight < 0.5, low, high)
+    return np.where(np.isfinite(y), y, nearer)
+
+
+def _half_bin(x: Doubles, known: NDArray[np.intp]) -> Doubles:
+    """Half the median distance of neighbouring (distinct) bins of each row, as a column."""
+    steps = np.diff(np.where(np.isfinite(x), x, np.nan), axis=1)
+    steps = np.where(steps > 0, steps, np.nan)
+    has = np.isfinite(steps).any(axis=1)
+    half = np.zeros((len(x), 1))
+    if has.any():
+        half[has, 0] = 0.5 * np.nanmedian(steps[has], axis=1)
+    return half
+
+
+def require_same_grid(found: Grid, wanted: Grid, flux: xr.DataArray) -> None:
+    """Refuse data on another grid than the model's; axes that vary are interpolated onto it.
+
+    Raises
+    ------
+    GridMismatchError
+        Names both grids.
+    """
+    scale = 1.0
+    units = criteria.energy_unit(found.energy_units), criteria.energy_unit(wanted.energy_units)
+    if units[0] is not None and units[1] is not None:
+        scale = criteria.KEV[units[0]] / criteria.KEV[units[1]]
+    pairs: list[tuple[str, Doubles, Doubles]] = []
+    if not varies(flux, ENERGY):
+        pairs.append((ENERGY, found.energy * scale, wanted.energy))
+    if not varies(flux, PITCH_ANGLE):
+        pairs.append((PITCH_ANGLE, found.pitch_angle, wanted.pitch_angle))
+    for role, a, b in pairs:
+        if a.shape != b.shape or not np.allclose(a, b, rtol=GRID_TOLERANCE, atol=1e-9):
+            raise GridMismatchError(
+                f"the data's {role} bins are not the model's. The data have {found}. "
+                f"The model was fitted on {wanted}. Fit a model on these data, or regrid them first"
+            )
+
+
+def tables(flux: xr.DataArray) -> dict[str, xr.DataArray]:
+    """The tables of the axes that vary, by coordinate name, without coordinates of their own."""
+    return {
+        name: flux.coords[name].reset_coords(drop=True)
+        for name in TABLES.values()
+        if name in flux.coords
+    }
+
+
+def on_grid(flux: xr.DataArray, grid: Grid) -> xr.DataArray:
+    """A canonical flux with the axes that vary put on the grid; lazy, no other value changed."""
+    found = tables(flux)
+    if not found:
+        return flux
+    given = [TABLES[ENERGY] in found, TABLES[PITCH_ANGLE] in found]
+    bare = flux.drop_vars(list(found))
+    core = [ENERGY, PITCH_ANGLE]
+    arrays = [bare, *(found[TABLES[r]] for r, there in zip(core, given, strict=True) if there)]
+
+    def put(pads: Floats, *rest: Doubles) -> Floats:
+        pieces = iter(rest)
+        energies, pitch_angles = (next(pieces) if there else None for there in given)
+        flat, *flat_tables = flat_records(pads, energies, pitch_angles)
+        rows, _ = to_grid(flat, grid, *flat_tables)
+        return rows.reshape(*pads.shape[:-2], *grid.shape)
+
+    sizes = dict(zip(("_energy", "_pitch_angle"), grid.shape, strict=True))
+    placed = xr.apply_ufunc(
+        put,
+        *(
+            a.chunk({d: -1 for d in core if d in a.dims}) if a.chunks is not None else a
+            for a in arrays
+        ),
+        input_core_dims=[[d for d in core if d in a.dims] for a in arrays],
+        output_core_dims=[list(sizes)],
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        dask_gufunc_kwargs={"output_sizes": sizes},
+    )
+    placed = placed.rename(_energy=ENERGY, _pitch_angle=PITCH_ANGLE)
+    coords = {
+        ENERGY: (ENERGY, grid.energy, {"units": grid.energy_units, "long_name": "energy"}),
+        PITCH_ANGLE: (PITCH_ANGLE, grid.pitch_angle, {"units": "deg", "long_name": "pitch angle"}),
+    }
+    return placed.assign_coords(coords).assign_attrs(flux.attrs).rename(flux.name)
+
+
+def flat_records(
+    flux: Any, energy_table: Any, pitch_angle_table: Any
+) -> tuple[Floats, Doubles | None, Doubles | None]:
+    """A block's records on one axis, the tables broadcast to them."""
+    flux = np.asarray(flux, dtype=np.float32)
+    records, energies, pitch_angles = flux.shape[:-2], flux.shape[-2], flux.shape[-1]
+    n = int(np.prod(records, dtype=np.int64))
+    if energy_table is not None:
+        energy_table = np.broadcast_to(energy_table, (*records, energies)).reshape(n, energies)
+    if pitch_angle_table is not None:
+        table = np.asarray(pitch_angle_table)
+        if table.ndim == len(records) + 1 or table.ndim == 1:
+            whole = np.broadcast_to(table, (*records, pitch_angles))
+            pitch_angle_table = whole.reshape(n, pitch_angles)
+        else:
+            whole = np.broadcast_to(table, (*records, energies, pitch_angles))
+            pitch_angle_table = whole.reshape(n, energies, pitch_angles)
+    return flux.reshape(n, energies, pitch_angles), energy_table, pitch_angle_table

@@ -1,0 +1,497 @@
+"""Apply a model: the input Dataset with labels, lazily; and the steps one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+import xarray as xr
+
+from xpad.attributes import storable
+from xpad.axes import as_dataset, assign_roles
+from xpad.blocks import positions
+from xpad.errors import OptionError
+from xpad.fitting import fit
+from xpad.flux import ENERGY, PITCH_ANGLE, canonical_flux, record_dims, varies
+from xpad.model import Model
+from xpad.normalise import METHODS, normalise_pads
+from xpad.presets import DEFAULT_PRESET, Options, Settings
+from xpad.regrid import Grid, flat_records, on_grid, require_same_grid
+from xpad.sampling import SPLIT_ATTRS
+from xpad.survey import record_arrays, selected, splitter
+from xpad.usable import FLAG_ATTRS, OK
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+UNUSABLE = -1
+
+
+@overload
+def cluster(
+    obj: xr.Dataset | xr.DataArray,
+    variable: str | None = ...,
+    *,
+    preset: str = ...,
+    prefix: str = ...,
+    return_model: Literal[False] = ...,
+    progress: bool | None = ...,
+    **options: Unpack[Options],
+) -> xr.Dataset: ...
+@overload
+def cluster(
+    obj: xr.Dataset | xr.DataArray,
+    variable: str | None = ...,
+    *,
+    preset: str = ...,
+    prefix: str = ...,
+    return_model: Literal[True],
+    progress: bool | None = ...,
+    **options: Unpack[Options],
+) -> tuple[xr.Dataset, Model]: ...
+def cluster(
+    obj: xr.Dataset | xr.DataArray,
+    variable: str | None = None,
+    *,
+    preset: str = DEFAULT_PRESET,
+    prefix: str = "pad",
+    return_model: bool = False,
+    progress: bool | None = None,
+    **options: Unpack[Options],
+) -> xr.Dataset | tuple[xr.Dataset, Model]:
+    """Sort the PADs of a Dataset into their typical shapes.
+
+    `fit` and `predict` in one: normalise, autoencoder, principal components,
+    mean shift for the number of clusters, k-means; then every usable record
+    is labelled.
+
+    Parameters
+    ----------
+    obj : xarray.Dataset or xarray.DataArray
+        The data, from any reader; not changed.
+    variable : str, optional
+        The flux, where another than the preferred one is meant.
+    preset : str
+        Parameter set to begin from.
+    prefix : str
+        Begins the names of everything added, so that electrons and protons
+        fit in one Dataset.
+    return_model : bool
+        Return the model too.
+    progress : bool, optional
+        Show bars; by default in terminals and notebooks.
+    **options
+        Any setting of `xpad.Settings`, instead of the preset's.
+
+    Returns
+    -------
+    xarray.Dataset
+        The input with, on its record dimensions: ``pad_label`` (int16; 0 is
+        the largest cluster, -1 unusable), ``pad_pc`` (record,
+        ``pad_component``), ``pad_error`` (root mean square over measured bins
+        of the normalised PAD minus its reconstruction), ``pad_flag`` (why a
+        record is unusable), ``pad_split``; also the training's ``pad_loss``
+        and ``pad_val_loss`` over ``pad_epoch``, ``pad_centre``, ``pad_mode``,
+        and attributes that say how all this was made. Lazy where the input is.
+    Model
+        With ``return_model=True``.
+
+    Raises
+    ------
+    RolesError, OptionError, NotEnoughDataError, TrainingError
+        As `fit`.
+
+    References
+    ----------
+    Killey et al. (2023), RASTI 2, 548, doi:10.1093/rasti/rzad035.
+
+    Examples
+    --------
+    >>> import xpad
+    >>> out = xpad.cluster(xpad.simulate(days=0.5), epochs=40, k=6, progress=False)
+    >>> out.pad_label.dims, out.pad_label.dtype
+    (('Epoch',), dtype('int16'))
+    """
+    model = fit(obj, variable, preset=preset, progress=progress, **options)
+    ds = as_dataset(obj)
+    flux = selected(canonical_flux(ds, variable), model.settings)
+    out = _labelled(ds, flux, model, prefix)
+    out[f"{prefix}_split"] = _splits(ds, flux, model, out[f"{prefix}_flag"])
+    return (out, model) if return_model else out
+
+
+def predict(
+    obj: xr.Dataset | xr.DataArray,
+    model: Model,
+    variable: str | None = None,
+    *,
+    prefix: str = "pad",
+) -> xr.Dataset:
+    """Label every record with a fitted model; computes nothing until asked.
+
+    Parameters
+    ----------
+    obj : xarray.Dataset or xarray.DataArray
+        Data on the model's energies and pitch angles; axes that vary in time
+        are put onto them.
+    model : Model
+    variable : str, optional
+        The flux; by default the one that the model was fitted on, where the
+        data have it.
+    prefix : str
+        Begins the names of everything added.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `cluster`, without ``pad_split``.
+
+    Raises
+    ------
+    GridMismatchError
+        The data are on another grid than the model; both are named.
+
+    Examples
+    --------
+    >>> import xpad
+    >>> ds = xpad.simulate(days=0.5)
+    >>> model = xpad.fit(ds, epochs=40, k=6, progress=False)
+    >>> bool((xpad.predict(ds, model).pad_label.max() < 6).compute())
+    True
+    """
+    ds, flux = _checked(obj, model, variable)
+    return _labelled(ds, flux, model, prefix)
+
+
+def encode(
+    obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None
+) -> xr.DataArray:
+    """The autoencoder's encoding of each PAD, (record…, ``pad_hidden``), lazy; NaN where unusable."""
+    return _step(
+        obj, model, variable, _encoded, "pad_hidden", model.n_encoded, "encoding of the PAD"
+    )
+
+
+def pca(obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None) -> xr.DataArray:
+    """The principal components of each PAD, (record…, ``pad_component``), lazy; NaN where unusable."""
+    flux = _checked(obj, model, variable)[1]
+    packed = _packed(flux, model, "pad")
+    return (
+        packed.isel(pad_packed=slice(3, None)).rename(pad_packed="pad_component").rename("pad_pc")
+    )
+
+
+def label(
+    obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None
+) -> xr.DataArray:
+    """The cluster of each PAD, int16 on the record dimensions, lazy; -1 where unusable."""
+    flux = _checked(obj, model, variable)[1]
+    return _packed(flux, model, "pad").isel(pad_packed=0).astype(np.int16).rename("pad_label")
+
+
+def normalise(
+    obj: xr.Dataset | xr.DataArray, method: str = "max", variable: str | None = None
+) -> xr.DataArray:
+    """Each PAD over its reference, lazy: (record…, energy, pitch_angle), NaN where missing.
+
+    Parameters
+    ----------
+    obj : xarray.Dataset or xarray.DataArray
+        The data.
+    method : {"max", "max_energy", "90deg"}
+        Over the PAD's own maximum (the published choice), each energy's, or
+        the flux at 90 degrees of each energy.
+    variable : str, optional
+        The flux, where several are there.
+
+    Returns
+    -------
+    xarray.DataArray
+        float32, dimensionless.
+
+    Raises
+    ------
+    OptionError
+        An unknown method, or "90deg" where pitch angles vary from record to record.
+
+    Examples
+    --------
+    >>> import xpad
+    >>> float(xpad.normalise(xpad.simulate(days=0.1), "max").max())
+    1.0
+    """
+    if method not in METHODS:
+        raise OptionError(f"normalise={method!r} is not known; choose one of {', '.join(METHODS)}")
+    flux = canonical_flux(obj, variable)
+    if method == "90deg" and varies(flux, PITCH_ANGLE):
+        raise OptionError(
+            f"the pitch angles of {flux.name} vary from record to record, so no bin is at 90 degrees for "
+            "all; fit puts them on one grid first"
+        )
+    pitch_angle = flux.coords[PITCH_ANGLE].values if PITCH_ANGLE in flux.coords else np.empty(0)
+    core = [ENERGY, PITCH_ANGLE]
+    found = xr.apply_ufunc(
+        lambda pads: normalise_pads(
+            pads.reshape(-1, *pads.shape[-2:]), method, pitch_angle
+        ).reshape(pads.shape),
+        flux.chunk({d: -1 for d in core}) if flux.chunks is not None else flux,
+        input_core_dims=[core],
+        output_core_dims=[core],
+        dask="parallelized",
+        output_dtypes=[np.float32],
+    )
+    return found.assign_attrs(units="1", long_name=f"flux normalised by {method}").rename(flux.name)
+
+
+def checked_flux(
+    obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None
+) -> xr.DataArray:
+    """The canonical flux that a model is meant for; refused where its grid is another."""
+    return _checked(obj, model, variable)[1]
+
+
+def _checked(
+    obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None
+) -> tuple[xr.Dataset, xr.DataArray]:
+    """The flux that the model is meant for, on the model's grid."""
+    if not isinstance(model, Model):
+        raise OptionError(
+            f"model is a {type(model).__name__}; give what ds.pad.fit() or xpad.load_model(path) returned"
+        )
+    ds = as_dataset(obj)
+    fitted = model.provenance.get("input", {}).get("variable")
+    if variable is None and isinstance(obj, xr.Dataset) and fitted in ds.data_vars:
+        variable = fitted
+    flux = selected(canonical_flux(ds, variable), model.settings)
+    if any(d in flux.coords for d in (ENERGY, PITCH_ANGLE)):
+        _require_grid(flux, model)
+    return ds, flux
+
+
+def _require_grid(flux: xr.DataArray, model: Model) -> None:
+    from dataclasses import replace
+
+    found = model.grid
+    for role in (ENERGY, PITCH_ANGLE):
+        if role in flux.coords:
+            units = (
+                {"energy_units": str(flux.coords[role].attrs.get("units", ""))}
+                if role == ENERGY
+                else {}
+            )
+            found = replace(found, **{role: flux.coords[role].values}, **units)
+    require_same_grid(found, model.grid, flux)
+
+
+def _labelled(ds: xr.Dataset, flux: xr.DataArray, model: Model, prefix: str) -> xr.Dataset:
+    packed = _packed(flux, model, prefix)
+    column = f"{prefix}_packed"
+    component = f"{prefix}_component"
+    pc = packed.isel({column: slice(3, None)}).rename({column: component})
+    added = {
+        f"{prefix}_label": packed.isel({column: 0}).astype(np.int16).assign_attrs(
+            long_name="cluster of the pitch-angle distribution",
+            comment=f"0 is the largest of {model.k} clusters among the fitted records; -1 is unusable",
+            valid_min=np.int16(UNUSABLE),
+            valid_max=np.int16(model.k - 1),
+        ),
+        f"{prefix}_pc": pc.assign_attrs(
+            long_name="principal components of the encoded PAD",
+            explained_variance_ratio=[float(v) for v in model.pca.explained_variance_ratio],
+        ),
+        f"{prefix}_error": packed.isel({column: 2}).assign_attrs(
+            long_name="root mean square of normalised PAD minus reconstruction, over measured bins",
+            units="1",
+        ),
+        f"{prefix}_flag": packed.isel({column: 1}).astype(np.int8).assign_attrs(FLAG_ATTRS),
+    }  # fmt: skip
+    clash = [name for name in added if name in ds.variables]
+    out = storable(ds)
+    if clash:
+        out = out.drop_vars([n for n in out.variables if str(n).startswith(f"{prefix}_")])
+    out = out.assign(added).assign(learned(model, prefix))
+    return out.assign_attrs(result_attrs(model, prefix))
+
+
+def learned(model: Model, prefix: str = "pad") -> dict[Hashable, Any]:
+    """What a model knows that plots and reports need, as variables of a result."""
+    component, cluster_dim, epoch = f"{prefix}_component", f"{prefix}_cluster", f"{prefix}_epoch"
+    mode = f"{prefix}_mode_index"
+    return {
+        f"{prefix}_loss": ((epoch,), model.history.loss.values, model.history.loss.attrs),
+        f"{prefix}_val_loss": (
+            (epoch,),
+            model.history.val_loss.values,
+            model.history.val_loss.attrs,
+        ),
+        f"{prefix}_centre": (
+            (cluster_dim, component),
+            model.centres,
+            {"long_name": "centre of the cluster, in components"},
+        ),
+        f"{prefix}_fitted": (
+            (cluster_dim,),
+            model.counts,
+            {"long_name": "fitted records in the cluster", "units": "1"},
+        ),
+        f"{prefix}_mode": (
+            (mode, component),
+            model.modes,
+            {"long_name": "mean-shift mode, in components", "bandwidth": model.bandwidth},
+        ),
+        f"{prefix}_feature": (
+            (f"{prefix}_energy", f"{prefix}_pitch_angle"),
+            model.features.astype(np.int8),
+            {"long_name": "bins in use: 1 where ever measured", "units": "1"},
+        ),
+        f"{prefix}_energy": (
+            f"{prefix}_energy",
+            model.grid.energy,
+            {"long_name": "energy", "units": model.grid.energy_units},
+        ),
+        f"{prefix}_pitch_angle": (
+            f"{prefix}_pitch_angle",
+            model.grid.pitch_angle,
+            {"long_name": "pitch angle", "units": "deg"},
+        ),
+        component: (component, np.arange(1, model.n_components + 1), {"long_name": "component"}),
+        cluster_dim: (cluster_dim, np.arange(model.k, dtype=np.int16), {"long_name": "cluster"}),
+        epoch: (epoch, model.history.pad_epoch.values, {"long_name": "epoch"}),
+    }
+
+
+def result_attrs(model: Model, prefix: str = "pad") -> dict[str, Any]:
+    """Provenance of a result, as attributes that any format holds."""
+    return {
+        f"{prefix}_version": model.provenance["versions"]["xpad"],
+        f"{prefix}_preset": model.preset,
+        f"{prefix}_settings": json.dumps(model.settings.as_dict()),
+        f"{prefix}_versions": json.dumps(model.provenance["versions"]),
+        f"{prefix}_input": json.dumps(model.provenance["input"]),
+        f"{prefix}_scores": json.dumps(model.scores),
+        f"{prefix}_training": json.dumps({k: int(v) for k, v in model.history.attrs.items()}),
+        f"{prefix}_references": "Killey et al. 2023, doi:10.1093/rasti/rzad035",
+    }
+
+
+def _packed(flux: xr.DataArray, model: Model, prefix: str) -> xr.DataArray:
+    """Label, flag, error and components of every record, side by side on ``{prefix}_packed``."""
+    return _apply(flux, model, _predicted, f"{prefix}_packed", 3 + model.n_components)
+
+
+def _step(
+    obj: xr.Dataset | xr.DataArray,
+    model: Model,
+    variable: str | None,
+    function: Callable[..., Any],
+    dim: str,
+    size: int,
+    long_name: str,
+) -> xr.DataArray:
+    flux = _checked(obj, model, variable)[1]
+    found = _apply(flux, model, function, dim, size)
+    return found.rename(dim).assign_attrs(long_name=long_name)
+
+
+def _apply(
+    flux: xr.DataArray, model: Model, function: Callable[..., Any], dim: str, size: int
+) -> xr.DataArray:
+    """Run a row function block by block: (record…) → (record…, dim), in the flux's own order."""
+    arrays = record_arrays(flux)
+    dims = record_dims(flux)
+    present = [a for a in arrays if a is not None]
+    given = [a is not None for a in arrays]
+    core: Sequence[Sequence[Hashable]] = [
+        [d for d in (ENERGY, PITCH_ANGLE) if d in a.dims] for a in present
+    ]
+    found = xr.apply_ufunc(
+        function,
+        *(
+            a.chunk({d: -1 for d in c}) if a.chunks is not None else a
+            for a, c in zip(present, core, strict=True)
+        ),
+        input_core_dims=core,
+        output_core_dims=[[dim]],
+        kwargs={"model": model, "given": given, "size": size},
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        dask_gufunc_kwargs={"output_sizes": {dim: size}},
+    )
+    coords = {n: c for n, c in flux.coords.items() if set(c.dims) <= set(dims)}
+    return found.transpose(*dims, dim).assign_coords(coords).assign_attrs({})
+
+
+def _predicted(*arrays: Any, model: Model, given: Sequence[bool], size: int) -> np.ndarray:
+    return _on_rows(arrays, given, size, model.predict_rows)
+
+
+def _encoded(*arrays: Any, model: Model, given: Sequence[bool], size: int) -> np.ndarray:
+    def function(flux: Any, energies: Any, pitch_angles: Any) -> np.ndarray:
+        rows, flags = model.prepare(flux, energies, pitch_angles)
+        return np.where((flags == OK)[:, None], model.encode(rows), np.float32(np.nan))
+
+    return _on_rows(arrays, given, size, function)
+
+
+def _on_rows(
+    arrays: Sequence[Any], given: Sequence[bool], size: int, function: Callable[..., Any]
+) -> np.ndarray:
+    pieces = iter(arrays)
+    flux, energies, pitch_angles = (next(pieces) if there else None for there in given)
+    records = flux.shape[:-2]
+    rows = function(*flat_records(flux, energies, pitch_angles))
+    return np.asarray(rows, dtype=np.float32).reshape(*records, size)
+
+
+def _splits(ds: xr.Dataset, flux: xr.DataArray, model: Model, flag: xr.DataArray) -> xr.DataArray:
+    """The split of every record; -1 where it is unusable."""
+    dims = record_dims(flux)
+    template = flux.isel({ENERGY: 0, PITCH_ANGLE: 0}, drop=True).reset_coords(drop=True)
+    chooser = splitter(flux, ds, model.settings)
+    split = xr.apply_ufunc(
+        lambda at: chooser.split(at.ravel()).reshape(at.shape),
+        positions(template, dims),
+        dask="parallelized",
+        output_dtypes=[np.int8],
+    )
+    attrs = {**SPLIT_ATTRS, "comment": "-1 is unusable"}
+    return (
+        xr.where(flag == OK, split, np.int8(-1))
+        .astype(np.int8)
+        .transpose(*dims)
+        .assign_attrs(attrs)
+    )
+
+
+def settings_of(out: xr.Dataset, prefix: str = "pad") -> Mapping[str, Any]:
+    """The settings that a result was made with."""
+    text = out.attrs.get(f"{prefix}_settings")
+    return json.loads(text) if text else {}
+
+
+def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
+    """The canonical flux of a result, on the grid that its model put it on; lazy.
+
+    Raises
+    ------
+    RolesError
+        The result carries no flux (a store written without it).
+    """
+    stated = json.loads(out.attrs.get(f"{prefix}_input", "{}")).get("variable")
+    members = stated.split(" + ") if stated else []
+    if len(members) > 1 and all(m in out for m in members):
+        flux = canonical_flux(assign_roles(out, flux=members))
+    else:
+        flux = canonical_flux(out, stated if stated in out else None)
+    if f"{prefix}_feature" not in out:
+        return flux
+    settings = Settings.from_dict(settings_of(out, prefix))
+    grid = Grid(
+        out[f"{prefix}_energy"].values,
+        out[f"{prefix}_pitch_angle"].values,
+        str(out[f"{prefix}_energy"].attrs.get("units", "")),
+        str(flux.attrs.get("units", "")),
+    )
+    return on_grid(selected(flux, settings), grid)

@@ -1,0 +1,111 @@
+"""Which record is trained on: a counter-based hash of its position, nothing else.
+
+A record's split depends on its position, the number of records and the seed;
+not on chunks, workers or memory, and without a permutation of all records.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpad.errors import NotEnoughDataError
+
+STRATUM = 100
+"""Consecutive positions among which each share is drawn exactly (to one record)."""
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+SPLITS = ("train", "validation", "test")
+SPLIT_ATTRS = {
+    "long_name": "split that the record belongs to",
+    "flag_values": np.array([TRAIN, VALIDATION, TEST], dtype=np.int8),
+    "flag_meanings": " ".join(SPLITS),
+}
+
+Integers = NDArray[np.integer]
+
+
+def hashed(numbers: Integers, seed: int) -> NDArray[np.uint64]:
+    """splitmix64 of each number with a seed (Steele et al. 2014, doi:10.1145/2714064.2660195)."""
+    with np.errstate(over="ignore"):
+        start = np.uint64(seed) * np.uint64(0xD1342543DE82EF95) + np.uint64(0x632BE59BD9B4E019)
+        z = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + start
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+def stratified_uniform(positions: Integers, total: int, seed: int) -> NDArray[np.float64]:
+    """A number in [0, 1) for each position, evenly spread within every stratum of positions.
+
+    Parameters
+    ----------
+    positions : (n,) int
+        Positions of records, any subset in any order.
+    total : int
+        Number of records; the last stratum may be short.
+    seed : int
+
+    Returns
+    -------
+    (n,) float64
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> int((stratified_uniform(np.arange(1000), 1000, seed=4) < 0.2).sum())
+    200
+    """
+    positions = np.asarray(positions, dtype=np.int64)
+    strata, inverse = np.unique(positions // STRATUM, return_inverse=True)
+    members = strata[:, None] * STRATUM + np.arange(STRATUM)
+    keys = hashed(members.ravel(), seed).reshape(members.shape)
+    keys[members >= total] = np.iinfo(np.uint64).max
+    rank = np.empty_like(keys, dtype=np.int64)
+    np.put_along_axis(
+        rank, keys.argsort(axis=1, kind="stable"), np.arange(STRATUM)[None, :], axis=1
+    )
+    size = np.minimum(STRATUM, total - strata * STRATUM)
+    # Each rank owns an equal cell of [0, 1); its middle cannot fall on a share's edge.
+    spread = (rank + 0.5) / size[:, None]
+    return np.asarray(spread[inverse, positions % STRATUM])
+
+
+def random_split(
+    positions: Integers, total: int, train: float, validation: float, seed: int
+) -> NDArray[np.int8]:
+    """Train, validation or test for each position, record by record."""
+    return _by_shares(stratified_uniform(positions, total, seed), train, validation)
+
+
+def _by_shares(u: NDArray[np.float64], train: float, validation: float) -> NDArray[np.int8]:
+    return np.select([u < train, u < train + validation], [TRAIN, VALIDATION], TEST).astype(np.int8)
+
+
+def block_split(blocks: Integers, train: float, validation: float, seed: int) -> NDArray[np.int8]:
+    """Train, validation or test for each record, all records of a block alike.
+
+    Parameters
+    ----------
+    blocks : (n,) int
+        The block (day, orbit) that each of all records belongs to.
+
+    Raises
+    ------
+    NotEnoughDataError
+        Fewer than three blocks.
+    """
+    unique, inverse = np.unique(blocks, return_inverse=True)
+    n = unique.size
+    if n < 3:
+        raise NotEnoughDataError(
+            f"split='blocks' needs at least three blocks (train, validation, test) and the data hold {n}; "
+            "use shorter blocks (block='3h') or split='random'"
+        )
+    n_train = min(max(1, round(train * n)), n - 2)
+    n_validation = min(max(1, round(validation * n)), n - n_train - 1)
+    order = np.argsort(hashed(unique, seed), kind="stable")
+    split = np.full(n, TEST, dtype=np.int8)
+    split[order[:n_train]] = TRAIN
+    split[order[n_train : n_train + n_validation]] = VALIDATION
+    return np.asarray(split[inverse])
