@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xpad.presets import PRESETS, Settings
     from xpad.readers import from_tplot, open_dataset, to_tplot
     from xpad.results import cluster, encode, label, normalise, pca, predict
-    from xpad.simulate import simulate
+    from xpad.simulation import simulate
     from xpad.statistics import catalogue
     from xpad.store import load_model, save_model
 
@@ -50,7 +50,7 @@ _HOME = {
     "normalise": "results",
     "pca": "results",
     "predict": "results",
-    "simulate": "simulate",
+    "simulate": "simulation",
     "catalogue": "statistics",
     "load_model": "store",
     "save_model": "store",
