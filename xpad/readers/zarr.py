@@ -1,0 +1,55 @@
+"""Zarr stores, local or behind an fsspec URL."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import xarray as xr
+
+from xpad.attributes import storable
+from xpad.errors import ReaderError
+from xpad.readers.netcdf import join, select
+
+__all__ = ["read_zarr"]
+
+
+def read_zarr(paths: Sequence[str], variable: str | Collection[str] | None = None) -> xr.Dataset:
+    """Open the root of Zarr stores.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Folders or fsspec URLs. Several are joined along their records.
+    variable : str or several, optional
+        Keep these and the variables of the same records that have no further dimension.
+
+    Returns
+    -------
+    xarray.Dataset
+        Lazily indexed; the chunks of the store are the preferred ones.
+
+    Raises
+    ------
+    ReaderError
+        If a store cannot be read, or has no variables at its root (a saved model).
+    """
+    dataset = join([_open_one(path) for path in paths], paths)
+    return storable(select(dataset, variable, paths[0]))
+
+
+def _open_one(path: str) -> xr.Dataset:
+    options: dict[str, Any] = {"chunks": None, "cache": False, "decode_timedelta": False}
+    try:
+        try:
+            dataset = xr.open_dataset(path, engine="zarr", consolidated=True, **options)
+        except (ValueError, KeyError):  # it has no consolidated metadata
+            dataset = xr.open_dataset(path, engine="zarr", consolidated=False, **options)
+    except Exception as error:
+        raise ReaderError(
+            f"{path} cannot be read as a Zarr store: {type(error).__name__}: {error}."
+        ) from error
+    if not dataset.variables:
+        raise ReaderError(
+            f"{path} holds no variables at its root. If it is a saved model, open it with "
+            f"xpad.load_model({path!r})."
+        )
+    return dataset
