@@ -312,7 +312,7 @@ def draw(
 def run_demo(arguments: argparse.Namespace) -> None:
     """Simulate a mission, write it as CDF files, cluster those, draw the pictures."""
     import xpad
-    from xpad.simulate import to_cdf
+    from xpad.simulation import to_cdf
 
     folder = _free(arguments.output, arguments.overwrite)
     part = folder.with_name(folder.name + ".part")

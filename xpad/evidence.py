@@ -8,6 +8,7 @@ from html import escape
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xpad.axes import as_dataset, recognise
 from xpad.errors import NotEnoughDataError, OptionError
@@ -17,11 +18,14 @@ from xpad.model import Model
 from xpad.presets import Settings
 from xpad.progress import Progress
 from xpad.regrid import Grid
-from xpad.results import checked_flux
-from xpad.survey import grid_of, selected, splitter, survey
+from xpad.results import checked_flux, settings_of
+from xpad.sampling import TEST
+from xpad.splitting import splitter
+from xpad.survey import grid_of, selected, survey
 from xpad.usable import FLAGS, record_flags
 
 QUANTILES = (0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
+KS = tuple(range(2, 13))
 
 
 def estimate_k(
@@ -30,7 +34,7 @@ def estimate_k(
     variable: str | None = None,
     *,
     quantiles: Sequence[float] = QUANTILES,
-    ks: Sequence[int] = tuple(range(2, 13)),
+    ks: Sequence[int] = KS,
     max_records: int = 20_000,
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -75,19 +79,49 @@ def estimate_k(
     >>> sorted(xpad.estimate_k(ds, model, ks=(2, 3), quantiles=(0.1,)).data_vars)
     ['bandwidth', 'calinski_harabasz', 'davies_bouldin', 'inertia', 'n_modes']
     """
+    flux = checked_flux(obj, model, variable)
+    split = splitter(flux, as_dataset(obj), model.settings, model.provenance["split"])
+    components = test_components(flux, model, split, Progress(progress))
+    return evidence_of(
+        components, model.settings, model.k, quantiles=quantiles, ks=ks, max_records=max_records
+    )
+
+
+def evidence_of_result(out: xr.Dataset, prefix: str = "pad") -> xr.Dataset:
+    """The same from a result alone: its test split's components (all, where no split is kept)."""
+    settings = Settings.from_dict(settings_of(out, prefix))
+    pc, label = out[f"{prefix}_pc"], out[f"{prefix}_label"]
+    dims = sorted(label.dims, key=str)
+    chosen = label >= 0
+    if f"{prefix}_split" in out:
+        chosen = chosen & (out[f"{prefix}_split"] == TEST)
+    rows = pc.transpose(*dims, f"{prefix}_component").values.reshape(
+        -1, pc.sizes[f"{prefix}_component"]
+    )
+    components = rows[chosen.transpose(*dims).values.ravel()]
+    ks = tuple(k for k in KS if k < len(components))
+    return evidence_of(components, settings, out.sizes[f"{prefix}_cluster"], ks=ks)
+
+
+def evidence_of(
+    components: NDArray[np.float32],
+    settings: Settings,
+    chosen: int,
+    *,
+    quantiles: Sequence[float] = QUANTILES,
+    ks: Sequence[int] = KS,
+    max_records: int = 20_000,
+) -> xr.Dataset:
+    """The same from principal components (records, components) alone."""
     from xpad.stages import kmeans, meanshift, scores
 
-    s = model.settings
-    flux = checked_flux(obj, model, variable)
-    components = test_components(
-        flux, model, splitter(flux, as_dataset(obj), s), Progress(progress)
-    )
+    s = settings
     if len(components) > max_records:
         rng = np.random.default_rng(s.seed("cluster"))
         components = components[np.sort(rng.choice(len(components), max_records, replace=False))]
     if not ks or max(ks) >= len(components):
         raise NotEnoughDataError(
-            f"the test split has {len(components)} usable records, too few to try k up to {max(ks, default=0)}"
+            f"{len(components)} usable records are too few to try k up to {max(ks, default=0)}"
         )
     widths = [
         meanshift.estimate_bandwidth(
@@ -98,19 +132,23 @@ def estimate_k(
     modes = [len(meanshift.modes(components, w).modes) if w > 0 else 0 for w in widths]
     fits = [kmeans.fit(components, k, n_init=s.n_init, random_state=s.seed("cluster")) for k in ks]
     labels = [kmeans.assign(f.centres, components) for f in fits]
+    ch = [scores.calinski_harabasz(components, x) for x in labels]
+    db = [scores.davies_bouldin(components, x) for x in labels]
     return xr.Dataset(
         {
             "bandwidth": ("quantile", widths, {"long_name": "mean-shift bandwidth"}),
             "n_modes": ("quantile", modes, {"long_name": "mean-shift modes"}),
-            "calinski_harabasz": ("k", [scores.calinski_harabasz(components, x) for x in labels],
-                                  {"long_name": "Calinski-Harabasz score, higher is better"}),
-            "davies_bouldin": ("k", [scores.davies_bouldin(components, x) for x in labels],
-                               {"long_name": "Davies-Bouldin score, lower is better"}),
+            "calinski_harabasz": (
+                "k",
+                ch,
+                {"long_name": "Calinski-Harabasz score, higher is better"},
+            ),
+            "davies_bouldin": ("k", db, {"long_name": "Davies-Bouldin score, lower is better"}),
             "inertia": ("k", [f.inertia for f in fits], {"long_name": "sum of squared distances"}),
         },
         coords={"quantile": ("quantile", list(quantiles)), "k": ("k", list(ks))},
-        attrs={"k": model.k, "records": len(components)},
-    )  # fmt: skip
+        attrs={"k": chosen, "records": len(components)},
+    )
 
 
 @dataclass(frozen=True, repr=False)

@@ -21,13 +21,12 @@ from xpad.presets import DEFAULT_PRESET, Options, Settings, resolve
 from xpad.progress import Progress
 from xpad.provenance import identity, versions
 from xpad.regrid import Grid, flat_records
-from xpad.sampling import TEST
+from xpad.sampling import TEST, TRAIN, VALIDATION
+from xpad.splitting import Splitter, splitter
 from xpad.survey import (
-    Splitter,
     Survey,
     grid_of,
     selected,
-    splitter,
     survey,
     survey_blocks,
 )
@@ -124,16 +123,18 @@ def _fit(
     ok = flags == OK
     log.info("%s: %d of %d records usable", flux.name, int(ok.sum()), ok.size)
 
-    train = seen.train[ok[seen.train_at]][:, model.features]
-    validation = seen.validation[ok[seen.validation_at]][:, model.features]
+    split = split.exact(seen.position[ok])
+    model.provenance["split"] = split.as_dict()
+    member = split.split(seen.position)
+    train = seen.rows(ok & (member == TRAIN), model.features, split.most(TRAIN))
+    validation = seen.rows(ok & (member == VALIDATION), model.features, split.most(VALIDATION))
     model = replace(model, fill=_fill(train, settings))
     if settings.encoder is not None:
         autoencoder, history = _train(train, validation, settings, progress)
         model = replace(model, autoencoder=autoencoder, history=history)
 
     shift = _shift(model, train)
-    tested = ok & (split.split(seen.position) == TEST)
-    _require_components(int(tested.sum()), settings)
+    _require_components(int((ok & (member == TEST)).sum()), settings)
     return _fit_clusters(flux, model, split, shift, progress)
 
 
@@ -229,7 +230,7 @@ def _train(
         n_train=len(train),
         n_validation=len(validation),
     )
-    _warn_if_untrained(train, validation, history, settings)
+    _warn_if_untrained(train, validation, trained.encoder_bias.size, history, settings)
     return trained, history
 
 
@@ -249,22 +250,30 @@ def _history(loss: Any, val_loss: Any) -> xr.Dataset:
 
 
 def _warn_if_untrained(
-    train: Floats, validation: Floats, history: xr.Dataset, settings: Settings
+    train: Floats, validation: Floats, hidden: int, history: xr.Dataset, settings: Settings
 ) -> None:
-    """Say so when the autoencoder has hardly learned more than the mean record."""
+    """Say so when the training was too small for its encoding to mean anything."""
     masked = settings.missing == "mask"
     rows = validation if masked else np.nan_to_num(validation)
     mean = np.nanmean(rows, axis=0) if masked else rows.mean(axis=0)
     variance = float(np.nanmean((rows - mean) ** 2))
     reached = float(history.val_loss[-1])
+    faults = []
     if variance > 0 and reached > 0.5 * variance:
+        faults.append(
+            f"its validation loss {reached:.3g} is {reached / variance:.0%} of the variance about the "
+            f"mean record ({variance:.3g}), where half would be the least to expect"
+        )
+    if len(train) < hidden:
+        faults.append(
+            f"its encoding has {hidden} numbers a record, more than there are training records"
+        )
+    if faults:
         steps = history.attrs["steps"]
         warn(
-            f"the autoencoder has hardly learned the data: its validation loss {reached:.3g} is "
-            f"{reached / variance:.0%} of the variance about the mean record ({variance:.3g}) after "
-            f"{steps} steps on {len(train)} training records, so its encoding is near random. "
-            f"Train longer with min_steps={_rounded(20 * max(steps, 500))} (--min-steps), use more "
-            "records, or encoder=None"
+            f"the autoencoder has hardly learned from {len(train)} training records in {steps} steps: "
+            f"{'; '.join(faults)}. So its encoding is near random. Train longer with "
+            f"min_steps={_rounded(20 * max(steps, 500))} (--min-steps), use more records, or encoder=None"
         )
 
 

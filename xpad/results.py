@@ -20,7 +20,8 @@ from xpad.normalise import METHODS, normalise_pads
 from xpad.presets import DEFAULT_PRESET, Options, Settings
 from xpad.regrid import Grid, flat_records, on_grid, require_same_grid
 from xpad.sampling import SPLIT_ATTRS
-from xpad.survey import record_arrays, selected, splitter
+from xpad.splitting import splitter
+from xpad.survey import record_arrays, selected
 from xpad.usable import FLAG_ATTRS, OK
 
 if TYPE_CHECKING:
@@ -449,7 +450,7 @@ def _splits(ds: xr.Dataset, flux: xr.DataArray, model: Model, flag: xr.DataArray
     """The split of every record; -1 where it is unusable."""
     dims = record_dims(flux)
     template = flux.isel({ENERGY: 0, PITCH_ANGLE: 0}, drop=True).reset_coords(drop=True)
-    chooser = splitter(flux, ds, model.settings)
+    chooser = splitter(flux, ds, model.settings, model.provenance["split"])
     split = xr.apply_ufunc(
         lambda at: chooser.split(at.ravel()).reshape(at.shape),
         positions(template, dims),

@@ -66,8 +66,9 @@ def stratified_uniform(positions: Integers, total: int, seed: int) -> NDArray[np
         rank, keys.argsort(axis=1, kind="stable"), np.arange(STRATUM)[None, :], axis=1
     )
     size = np.minimum(STRATUM, total - strata * STRATUM)
-    # Each rank owns an equal cell of [0, 1); its middle cannot fall on a share's edge.
-    spread = (rank + 0.5) / size[:, None]
+    # Each rank owns an equal cell of [0, 1); the place in the cell orders the strata at random.
+    within = (keys >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    spread = (rank + within) / size[:, None]
     return np.asarray(spread[inverse, positions % STRATUM])
 
 
@@ -75,11 +76,12 @@ def random_split(
     positions: Integers, total: int, train: float, validation: float, seed: int
 ) -> NDArray[np.int8]:
     """Train, validation or test for each position, record by record."""
-    return _by_shares(stratified_uniform(positions, total, seed), train, validation)
+    return by_shares(stratified_uniform(positions, total, seed), train, train + validation)
 
 
-def _by_shares(u: NDArray[np.float64], train: float, validation: float) -> NDArray[np.int8]:
-    return np.select([u < train, u < train + validation], [TRAIN, VALIDATION], TEST).astype(np.int8)
+def by_shares(u: NDArray[np.float64], train: float, validation: float) -> NDArray[np.int8]:
+    """Train below one threshold, validation below the other, test above."""
+    return np.select([u < train, u < validation], [TRAIN, VALIDATION], TEST).astype(np.int8)
 
 
 def block_split(blocks: Integers, train: float, validation: float, seed: int) -> NDArray[np.int8]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import ModelStoreError, OptionError, XpadError
+from xpad.errors import ModelStoreError, OptionError
 from xpad.model import Model
 from xpad.presets import Settings
 from xpad.regrid import Grid
@@ -169,8 +169,6 @@ def load_model(path: PathLike) -> Model:
     """
     path = Path(path)
     tree = _opened(path)
-    if tree.attrs.get("format") != FORMAT and GROUP in tree.children:
-        tree = tree[GROUP]  # type: ignore[assignment]
     stated = {k: v for k, v in tree.attrs.items() if k != "sha256"}
     if stated.get("format") != FORMAT:
         raise ModelStoreError(
@@ -199,17 +197,20 @@ def load_model(path: PathLike) -> Model:
 
 
 def _opened(path: Path) -> xr.DataTree:
+    import zarr
+
     if not path.exists():
         raise ModelStoreError(
             f"{path} does not exist; model.save writes a model, xpad.load_model reads it"
         )
     try:
-        return xr.open_datatree(path, engine="zarr", consolidated=False)
-    except XpadError:
-        raise
+        root = zarr.open_group(path, mode="r")
+        # Opened alone: as a child, its coordinates would be merged with those of the results.
+        group = None if root.attrs.get("format") == FORMAT or GROUP not in root else GROUP
+        return xr.open_datatree(path, engine="zarr", consolidated=False, group=group)
     except Exception as err:  # zarr's and xarray's own errors for what is no store are many
         raise ModelStoreError(
-            f"{path} is not a Zarr store, so it holds no xpad model ({err})"
+            f"{path} is not a readable Zarr store, so it holds no xpad model ({err})"
         ) from err
 
 

@@ -17,19 +17,10 @@ from xpad.model import prepare
 from xpad.presets import Settings
 from xpad.progress import Progress
 from xpad.regrid import Grid, common_grid, flat_records, tables
-from xpad.sampling import (
-    TEST,
-    TRAIN,
-    VALIDATION,
-    block_split,
-    hashed,
-    random_split,
-    stratified_uniform,
-)
+from xpad.sampling import hashed
+from xpad.splitting import Splitter
 
 Floats = NDArray[np.float32]
-
-_CAP_SEED = 0x5EED
 
 
 def selected(flux: xr.DataArray, settings: Settings) -> xr.DataArray:
@@ -87,84 +78,14 @@ class Survey:
     n_positive: NDArray[np.int32]
     bad_axis: NDArray[np.bool_]
     ever_measured: NDArray[np.bool_]
-    train: Floats
-    train_at: NDArray[np.int64]
-    validation: Floats
-    validation_at: NDArray[np.int64]
+    drawn: Floats
+    drawn_at: NDArray[np.int64]
 
-
-@dataclass(frozen=True)
-class Splitter:
-    """Tells which split a position belongs to, and whether a capped sample uses it."""
-
-    total: int
-    settings: Settings
-    by_block: NDArray[np.int8] | None = None
-
-    def split(self, position: NDArray[np.int64]) -> NDArray[np.int8]:
-        """Train, validation or test."""
-        if self.by_block is not None:
-            return np.asarray(self.by_block[position])
-        s = self.settings
-        return random_split(position, self.total, s.train, s.validation, s.seed("split"))
-
-    def used(self, position: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which records a training capped by `max_train` uses."""
-        s = self.settings
-        expected = s.train * self.total
-        if s.max_train is None or s.max_train >= expected:
-            return np.ones(position.shape, dtype=bool)
-        u = stratified_uniform(position, self.total, s.seed("split") + _CAP_SEED)
-        return np.asarray(u < s.max_train / expected)
-
-
-def splitter(flux: xr.DataArray, ds: xr.Dataset, settings: Settings) -> Splitter:
-    """The split of a canonical flux's records."""
-    total = int(np.prod([flux.sizes[d] for d in record_dims(flux)], dtype=np.int64))
-    if settings.split == "random":
-        return Splitter(total, settings)
-    numbers = _block_numbers(flux, ds, settings.block)
-    by_block = block_split(numbers, settings.train, settings.validation, settings.seed("split"))
-    return Splitter(total, settings, by_block)
-
-
-def _block_numbers(flux: xr.DataArray, ds: xr.Dataset, block: str) -> NDArray[np.int64]:
-    """The block of every record by position: of a variable, or by length of time."""
-    dims = sorted(record_dims(flux), key=str)
-    template = flux.isel({ENERGY: 0, PITCH_ANGLE: 0}, drop=True)
-    if block in ds.variables:
-        given = ds[block]
-        if not set(given.dims) <= set(dims):
-            raise OptionError(
-                f"block={block!r} has dimensions {given.dims}; the records have {tuple(dims)}"
-            )
-        _, numbers = np.unique(given.values, return_inverse=True)
-        numbered = given.copy(data=numbers.reshape(given.shape))
-    else:
-        import pandas as pd
-
-        times = [c for d in dims if (c := flux.coords.get(d)) is not None and c.dtype.kind == "M"]
-        if not times:
-            raise OptionError(
-                f"split='blocks' with block={block!r} needs a time coordinate on the records, or block= "
-                "the name of a variable that numbers the blocks (such as an orbit number)"
-            )
-        try:
-            length = pd.Timedelta(block).to_timedelta64().astype("timedelta64[ns]").astype(np.int64)
-        except ValueError as err:
-            raise OptionError(
-                f"block={block!r} is neither a length of time ('1D', '9h') nor a variable of the Dataset"
-            ) from err
-        stamps = times[0].values.astype("datetime64[ns]").astype(np.int64)
-        numbered = times[0].copy(data=stamps // length)
-    numbered = numbered.reset_coords(drop=True)
-    everywhere = numbered.broadcast_like(_sizes_only(template, dims)).transpose(*dims)
-    return np.asarray(everywhere.values, dtype=np.int64).ravel()
-
-
-def _sizes_only(template: xr.DataArray, dims: Sequence[Hashable]) -> xr.DataArray:
-    shape = tuple(template.sizes[d] for d in dims)
-    return xr.DataArray(np.broadcast_to(np.int8(0), shape), dims=dims)
+    def rows(
+        self, wanted: NDArray[np.bool_], features: NDArray[np.bool_], most: int | None
+    ) -> Floats:
+        """Drawn rows of the `wanted` records (a mask over all positions), features only."""
+        return self.drawn[np.flatnonzero(wanted[self.drawn_at])[:most]][:, features]
 
 
 def _survey(
@@ -180,14 +101,12 @@ def _survey(
     rows, energies, pitch_angles = flat_records(flux, energy_table, pitch_angle_table)
     at = np.asarray(position).reshape(-1)
     pads = prepare(rows, energies, pitch_angles, grid, settings)
-    splits = splitter.split(at) if splitter is not None else np.full(at.shape, TEST)
-    drawable = pads.n_positive > 0
-    if splitter is not None:
-        drawable &= splitter.used(at)
-    drawn = [np.flatnonzero(drawable & (splits == s)) for s in (TRAIN, VALIDATION)]
+    drawn = pads.n_positive > 0
+    drawn &= splitter.drawn(at) if splitter is not None else False
+    chosen = np.flatnonzero(drawn)
     return Survey(
         at, pads.n_measured, pads.n_positive, pads.bad_axis, pads.ever_measured,
-        pads.values[drawn[0]], at[drawn[0]], pads.values[drawn[1]], at[drawn[1]],
+        pads.values[chosen], at[chosen],
     )  # fmt: skip
 
 
@@ -198,25 +117,24 @@ def survey(
     splitter: Splitter | None,
     progress: Progress,
 ) -> Survey:
-    """The first pass: what every record measured, and the drawn training and validation rows."""
+    """The first pass: what every record measured, and the drawn rows drawn for training."""
     blocks = survey_blocks(flux)
     with progress.blocks("reading", len(blocks), "xpad-survey"):
         parts: list[Survey] = run(
             _survey, blocks, name="xpad-survey", grid=grid, settings=settings, splitter=splitter
         )
-    seed = settings.seed("encoder")
     by_position = np.argsort(np.concatenate([p.position for p in parts]), kind="stable")
-    train, train_at = _shuffled([p.train for p in parts], [p.train_at for p in parts], seed)
-    validation, validation_at = _shuffled(
-        [p.validation for p in parts], [p.validation_at for p in parts], seed
-    )
+    drawn_at = np.concatenate([p.drawn_at for p in parts])
+    # In the order of a hash: random in time, whatever the blocks were.
+    order = np.lexsort((drawn_at, hashed(drawn_at, settings.seed("encoder"))))
     return Survey(
         np.arange(by_position.size, dtype=np.int64),
         np.concatenate([p.n_measured for p in parts])[by_position],
         np.concatenate([p.n_positive for p in parts])[by_position],
         np.concatenate([p.bad_axis for p in parts])[by_position],
         np.any([p.ever_measured for p in parts], axis=0),
-        train, train_at, validation, validation_at,
+        np.concatenate([p.drawn for p in parts])[order],
+        drawn_at[order],
     )  # fmt: skip
 
 
@@ -239,12 +157,3 @@ def _aligned(
         pieces = iter(block)
         filled.append(tuple(None if a is None else next(pieces) for a in arrays))
     return filled
-
-
-def _shuffled(
-    rows: list[Floats], at: list[NDArray[np.int64]], seed: int
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Drawn rows in the order of a hash of their positions: random, whatever the blocks were."""
-    everywhere = np.concatenate(at)
-    order = np.lexsort((everywhere, hashed(everywhere, seed)))
-    return np.concatenate(rows)[order], everywhere[order]

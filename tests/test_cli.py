@@ -1,0 +1,213 @@
+"""The command line, as a user types it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xpad
+from xpad.cli import main, parser
+from xpad.presets import Settings
+
+FAST = ["--epochs", "4", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, small_module):
+    path = tmp_path_factory.mktemp("cli") / "in.zarr"
+    small_module.to_zarr(path, consolidated=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def small_module():
+    from conftest import made
+
+    return made()
+
+
+@pytest.fixture(scope="module")
+def clustered(store, tmp_path_factory):
+    path = tmp_path_factory.mktemp("out") / "out.zarr"
+    assert main(["cluster", str(store), "-o", str(path), "--k", "3", *FAST]) == 0
+    return path
+
+
+def test_every_setting_is_an_option():
+    text = subprocess.run(
+        [sys.executable, "-m", "xpad.cli", "cluster", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for setting in fields(Settings):
+        assert f"--{setting.name.replace('_', '-')}" in text or f"--{setting.name}" in text
+
+
+def test_options_reach_the_settings():
+    arguments = parser().parse_args(
+        "cluster a -o b --max-train 5 --encoder none --restore-best --energies 1 2 --normalise 90deg "
+        "--patience none --background 3 --bandwidth 0.5 --quantile 0.2".split()
+    )
+    given = {k[4:]: v for k, v in vars(arguments).items() if k.startswith("set_")}
+    assert given == {
+        "max_train": 5, "encoder": None, "restore_best": True, "energies": [1.0, 2.0],
+        "normalise": "90deg", "patience": None, "background": [3.0], "bandwidth": 0.5, "quantile": 0.2,
+    }  # fmt: skip
+
+
+def test_cluster_writes_results_coordinates_and_model(clustered, small_module):
+    out = xr.open_zarr(clustered, consolidated=False)
+    np.testing.assert_array_equal(out.time.values, small_module.time.values)
+    np.testing.assert_array_equal(out.L.values, small_module.L.values)
+    assert "FEDU" not in out
+    assert out.pad_mean.dims == ("pad_cluster", "energy", "pitch_angle")
+    model = xpad.load_model(clustered)
+    assert model.k == 3
+    again = xpad.predict(small_module, model).pad_label.values
+    np.testing.assert_array_equal(out.pad_label.values, again)
+
+
+def test_keep_flux(store, tmp_path, small_module):
+    path = tmp_path / "o.zarr"
+    assert main(["cluster", str(store), "-o", str(path), "--k", "2", "--keep-flux", *FAST]) == 0
+    np.testing.assert_array_equal(
+        xr.open_zarr(path, consolidated=False).FEDU.values, small_module.FEDU.values
+    )
+
+
+def test_existing_output_is_refused_before_any_work(store, clustered, capsys):
+    before = sorted(p.stat().st_mtime_ns for p in clustered.rglob("*"))
+    assert main(["cluster", str(store), "-o", str(clustered)]) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert sorted(p.stat().st_mtime_ns for p in clustered.rglob("*")) == before
+
+
+def test_predict_with_the_stored_model(store, clustered, tmp_path):
+    path = tmp_path / "p.zarr"
+    assert main(["predict", str(store), "--model", str(clustered), "-o", str(path), "--quiet"]) == 0
+    a, b = (xr.open_zarr(p, consolidated=False).pad_label.values for p in (path, clustered))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_info(store, capsys):
+    assert main(["info", str(store)]) == 0
+    told = capsys.readouterr().out
+    assert "FEDU" in told
+    assert "598 of 600 records usable" in told
+
+
+def test_plot(clustered, tmp_path, capsys):
+    assert main(["plot", str(clustered), "-o", str(tmp_path / "p")]) == 0
+    for name in ("catalogue", "labels", "components", "training"):
+        assert (tmp_path / "p" / f"{name}.png").stat().st_size > 5_000
+    assert main(["plot", str(clustered), "-o", str(tmp_path / "p")]) == 1
+    assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["info", "nothing*.cdf"], "nothing"),
+        (["cluster", "nothing.cdf", "-o", "o.zarr"], "nothing.cdf"),
+        (["plot", "nothing.zarr", "-o", "d"], "nothing.zarr"),
+        (["predict", "x.cdf", "--model", "nothing.zarr", "-o", "o.zarr"], "nothing.zarr"),
+    ],
+)
+def test_errors_are_one_line_without_a_traceback(argv, told, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(argv) == 1
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.startswith("xpad: ")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_usage_is_2(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["cluster"])
+    assert stop.value.code == 2
+    capsys.readouterr()
+
+
+def test_warnings_are_one_line(store, tmp_path, capsys):
+    assert (
+        main(
+            [
+                "cluster",
+                str(store),
+                "-o",
+                str(tmp_path / "o.zarr"),
+                "--k",
+                "3",
+                "--epochs",
+                "1",
+                "--quiet",
+            ]
+        )
+        == 0
+    )
+    err = capsys.readouterr().err
+    assert err.startswith("xpad: warning: the autoencoder has hardly learned")
+    assert err.count("\n") == 1
+
+
+def test_ctrl_c_leaves_nothing(store, tmp_path):
+    target = tmp_path / "o.zarr"
+    work = subprocess.Popen(
+        [sys.executable, "-m", "xpad.cli", "cluster", str(store), "-o", str(target),
+         "--epochs", "1000000", "--patience", "none"],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ,
+    )  # fmt: skip
+    time.sleep(12)
+    assert work.poll() is None, work.communicate()
+    work.send_signal(signal.SIGINT)
+    _, err = work.communicate(timeout=60)
+    assert work.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_real_fpi(shared_data, tmp_path):
+    files = sorted((shared_data / "mms_fpi").glob("*.cdf"))
+    path = tmp_path / "fpi.zarr"
+    assert main(["cluster", *map(str, files), "-o", str(path), *FAST]) == 0
+    out = xr.open_zarr(path, consolidated=False)
+    assert out.pad_label.sizes == {"Epoch": 6400}
+    assert (out.pad_label >= 0).sum() > 6000
+
+
+def test_real_hope(shared_data, tmp_path, capsys):
+    files = sorted((shared_data / "rbsp_hope").glob("*.cdf"))
+    path = tmp_path / "hope.zarr"
+    assert main(["cluster", *map(str, files), "--variable", "FEDU", "-o", str(path), *FAST]) == 0
+    out = xr.open_zarr(path, consolidated=False)
+    assert out.pad_label.size == 100
+    assert (out.pad_label >= 0).all()
+    assert "hardly learned" in capsys.readouterr().err
+
+
+def test_real_jedi(shared_data, tmp_path):
+    files = sorted((shared_data / "juno_jedi").glob("*PA_O.d2s"))
+    path = tmp_path / "jedi.zarr"
+    assert main(["cluster", *map(str, files), "-o", str(path), *FAST]) == 0
+    out = xr.open_zarr(path, consolidated=False)
+    label, flag = out.pad_label.values, out.pad_flag.values
+    assert label.size == 1000
+    assert (label >= 0).sum() == 717
+    assert (flag == 1).sum() == 63
+    assert (label == -1).sum() == 283
+
+
+def test_real_wind(shared_data, capsys):
+    files = sorted((shared_data / "no_pitch_angle").glob("*.cdf"))
+    assert main(["info", *map(str, files)]) == 1
+    assert "no variable has a pitch-angle axis" in capsys.readouterr().err
