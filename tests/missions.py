@@ -193,8 +193,8 @@ def rept_file() -> xr.Dataset:
                      "MeV")  # fmt: skip
     error = Product("FEDU_ERROR", "PE", REPT_ENERGY, REPT_ALPHA, "FEDU_Energy", "FEDU_Alpha", "MeV",
                     units="percent")  # fmt: skip
-    ds = xr.merge([p.raw() for p in (rept(), protons, half, turn, sector, error)], compat="override",
-                  join="exact", combine_attrs="drop")  # fmt: skip
+    every = (rept(), protons, half, turn, sector, error)
+    ds = xr.merge([p.raw() for p in every], compat="override", join="exact")
     for name in ("L", "L_star", "MLT", "MLAT", "B_Calc", "B_Eq"):
         ds[name] = ("Epoch", np.linspace(1, 6, RECORDS, dtype="f4"), {"DEPEND_0": "Epoch"})
     ds["Position"] = (("Epoch", "dim0"), np.ones((RECORDS, 3), "f4"), {"UNITS": "km"})
@@ -223,7 +223,8 @@ def hope() -> Product:
         lost[:, :, [0, -1]] = True
 
     return Product("FEDU", "PE", _varying(np.geomspace(15, 5e4, 9), 1.2), HOPE_ALPHA,
-                   "HOPE_ENERGY_Ele", "PITCH_ANGLE", "eV", None, epoch="Epoch_Ele", gone=gone)  # fmt: skip
+                   "HOPE_ENERGY_Ele", "PITCH_ANGLE", "eV", None, epoch="Epoch_Ele",
+                   gone=gone)  # fmt: skip
 
 
 def hope_file() -> xr.Dataset:
@@ -294,7 +295,8 @@ def fpi(band: str = "low", word: str = "lowen") -> Product:
     middle = {"low": 100.0, "mid": np.sqrt(200.0 * 2000), "high": np.sqrt(2e3 * 30e3)}[band]
     return Product(f"mms1_des_pitchangdist_{word}_fast", "P", [middle], FPI_ALPHA,
                    pitch_name="mms1_des_alpha_fast", units="keV/(cm^2 s sr keV)",
-                   attrs={"VAR_NOTES": text, "FIELDNAM": f"MMS1 FPI/DES pitchAngDist_{band}En"})  # fmt: skip
+                   attrs={"VAR_NOTES": text,
+                          "FIELDNAM": f"MMS1 FPI/DES pitchAngDist_{band}En"})  # fmt: skip
 
 
 def fpi_file(suffix: str = "en", *, tplot: bool = False) -> xr.Dataset:
@@ -325,8 +327,9 @@ def erg_hep_raw() -> xr.Dataset:
 
 
 def erg_lepe() -> Product:
-    return Product("FEDU", "EP", _varying(np.geomspace(20, 2e4, 8), 1.5), np.linspace(5.6, 174.4, 8),
-                   "FEDU_Energy", "FEDU_Angle", "eV", units="/eV-s-sr-cm2", epoch="Epoch")  # fmt: skip
+    return Product("FEDU", "EP", _varying(np.geomspace(20, 2e4, 8), 1.5),
+                   np.linspace(5.6, 174.4, 8), "FEDU_Energy", "FEDU_Angle", "eV",
+                   units="/eV-s-sr-cm2")  # fmt: skip
 
 
 def erg_mepe() -> Product:
@@ -369,9 +372,9 @@ def maven_swea() -> Product:
 
 def fast_esa() -> Product:
     """A full turn of pitch angles; energies descend."""
-    return Product("data", "EP", np.geomspace(4, 3e4, 6)[::-1], np.arange(5.3, 360, 22.5)[:8].tolist()
-                   + (360 - np.arange(5.3, 360, 22.5)[:8]).tolist(), "energy", "pitch_angle", "eV",
-                   units="eV/cm^2-s-sr-eV")  # fmt: skip
+    half = np.arange(5.3, 180, 22.5)
+    return Product("data", "EP", np.geomspace(4, 3e4, 6)[::-1], np.r_[half, 360 - half], "energy",
+                   "pitch_angle", "eV", units="eV/cm^2-s-sr-eV")  # fmt: skip
 
 
 def wind_elpd() -> Product:
@@ -382,7 +385,8 @@ def wind_elpd() -> Product:
 def jedi() -> xr.Dataset:
     """One energy, in a scalar coordinate; the data's fill is not the header's."""
     product = Product("Intensity", "P", [474.3], FPI_ALPHA, pitch_name="pitch_angle",
-                      units="c/s/ster/cm^2/keV", epoch="time", fill=-1e38, gone=_gone(1))  # fmt: skip
+                      units="c/s/ster/cm^2/keV", epoch="time", fill=-1e38,
+                      gone=_gone(1))  # fmt: skip
     ds = product.raw()
     ds.Intensity.attrs |= {"FILLVAL": -1e31, "species": "O", "FIELDNAM": "Intensity"}
     return ds.assign_coords(energy=((), 474.3, {"units": "keV"}))
@@ -454,3 +458,31 @@ ALL: dict[str, Product] = {
     "fast esa": fast_esa(),
     "wind elpd": wind_elpd(),
 }
+
+
+def check_flux(flux: xr.DataArray, product: Product) -> None:
+    """The canonical flux holds the signal of its own coordinates, and misses what was fill."""
+    *records, energy_dim, pitch_dim = flux.dims
+    assert (energy_dim, pitch_dim) == ("energy", "pitch_angle")
+    assert flux.dtype == np.float32
+    assert [flux.sizes[d] for d in records] == [product.records]
+    energy = flux.coords.get("energy_table", flux.coords.get("energy"))
+    pitch = flux.coords.get("pitch_angle_table", flux.coords.get("pitch_angle"))
+    record = xr.DataArray(np.arange(product.records), dims=records)
+    expected = signal(record, energy, pitch).transpose(*flux.dims)
+    measured = np.isfinite(flux.values)
+    np.testing.assert_allclose(flux.values[measured], expected.values[measured], rtol=2e-4)
+    own_energy, own_pitch = product.axes()
+    placed = (own_energy > 0) & (own_pitch > -90) & ~product.missing()
+    # Bins of one place become one: as many are measured as there are places.
+    angle = folded(np.round(own_pitch, 3))
+    for i in range(product.records):
+        places = set(zip(own_energy[i][placed[i]], np.round(angle[i][placed[i]], 2), strict=True))
+        merged = "pitch_angle_table" not in flux.coords
+        assert measured[i].sum() == (len(places) if merged else placed[i].sum())
+
+
+RAW: dict[str, xr.Dataset] = {name: product.raw() for name, product in ALL.items()}
+RAW |= {"erg hep": erg_hep_raw(), "ect combined": ect_combined()}
+PRODUCTS = ALL | {"ect combined": ect_combined_product()}
+TPLOT = {name: product.tplot() for name, product in ALL.items() if name != "maven swea"}

@@ -8,151 +8,12 @@ import missions
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from missions import Product
 
 import xpad
 from xpad.errors import RolesError
 
-RAW = {name: product.raw() for name, product in missions.ALL.items()}
-RAW |= {"erg hep": missions.erg_hep_raw(), "ect combined": missions.ect_combined()}
-PRODUCTS = missions.ALL | {"ect combined": missions.ect_combined_product()}
-TPLOT = {name: product.tplot() for name, product in missions.ALL.items() if name != "maven swea"}
-
-
-def check_flux(flux: xr.DataArray, product: Product) -> None:
-    """The canonical flux holds the signal of its own coordinates, and misses what was fill."""
-    *records, energy_dim, pitch_dim = flux.dims
-    assert (energy_dim, pitch_dim) == ("energy", "pitch_angle")
-    assert flux.dtype == np.float32
-    assert [flux.sizes[d] for d in records] == [product.records]
-    energy = flux.coords.get("energy_table", flux.coords.get("energy"))
-    pitch = flux.coords.get("pitch_angle_table", flux.coords.get("pitch_angle"))
-    record = xr.DataArray(np.arange(product.records), dims=records)
-    expected = missions.signal(record, energy, pitch).transpose(*flux.dims)
-    measured = np.isfinite(flux.values)
-    np.testing.assert_allclose(flux.values[measured], expected.values[measured], rtol=2e-4)
-    own_energy, own_pitch = product.axes()
-    placed = (own_energy > 0) & (own_pitch > -90) & ~product.missing()
-    # Bins of one place become one: as many are measured as there are places.
-    folded = missions.folded(np.round(own_pitch, 3))
-    for i in range(product.records):
-        places = set(zip(own_energy[i][placed[i]], np.round(folded[i][placed[i]], 2), strict=True))
-        merged = "pitch_angle_table" not in flux.coords
-        assert measured[i].sum() == (len(places) if merged else placed[i].sum())
-
-
-@pytest.mark.parametrize("name", RAW)
-def test_raw(name: str) -> None:
-    product = PRODUCTS[name]
-    flux = xpad.canonical_flux(RAW[name])
-    assert flux.name == product.flux
-    check_flux(flux, product)
-
-
-@pytest.mark.parametrize("name", TPLOT)
-def test_tplot(name: str) -> None:
-    flux = xpad.canonical_flux(TPLOT[name])
-    assert flux.dims == ("time", "energy", "pitch_angle")
-    check_flux(flux, PRODUCTS[name])
-
-
-@pytest.mark.parametrize("name", ["feeps", "eis"])
-def test_tplot_without_metadata(name: str) -> None:
-    array = missions.ALL[name].tplot(metadata=False)
-    check_flux(xpad.canonical_flux(array), PRODUCTS[name])
-    assert xpad.recognise(array).pitch_angle.guessed
-
-
-def test_tplot_attributes_as_json() -> None:
-    # So a tplot variable comes back from a file.
-    from xpad.attributes import storable
-
-    array = storable(missions.hope().tplot())
-    assert isinstance(array.attrs["CDF"], str)
-    check_flux(xpad.canonical_flux(array), missions.hope())
-
-
-def test_tplot_stored_with_one_axis() -> None:
-    array = missions.eis().tplot(metadata=False).drop_vars(["v2", "spec_bins"])
-    roles = xpad.recognise(array)
-    assert roles.energy.dim == "v2_dim"
-    assert roles.energy.guessed
-    assert xpad.canonical_flux(array).energy.values.tolist() == [1, 2, 3, 4, 5, 6]
-
-
-def test_tplot_pitch_angle_without_values() -> None:
-    with pytest.raises(RolesError, match=r"'v1_dim' .* no variable holds its values"):
-        xpad.canonical_flux(missions.maven_swea().tplot())
-
-
-@pytest.mark.parametrize("name", RAW)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(data=st.data())
-def test_the_order_of_axes_does_not_matter(name: str, data: st.DataObject) -> None:
-    ds = RAW[name]
-    expected = xpad.canonical_flux(ds)
-    dims = data.draw(st.permutations(list(ds.dims)))
-    # An axis whose own dimensions are unrelated to the flux's must not be turned without it.
-    whole = [d for d in map(str, ds.dims) if d not in ("dim0", "dim1")]
-    can_flip = len(whole) == len(ds.dims)
-    flipped = data.draw(st.sets(st.sampled_from(whole))) if can_flip else set()
-    turned = ds.transpose(*dims).isel({d: slice(None, None, -1) for d in flipped})
-    found = xpad.canonical_flux(turned)
-    record = found.dims[0]
-    if record in flipped:
-        found = found.isel({record: slice(None, None, -1)})
-    for role in ("energy", "pitch_angle"):
-        if f"{role}_table" in expected.coords and flipped & set(map(str, ds.dims)):
-            expected, found = (f.drop_vars([c for c in f.coords if c.endswith("table")])
-                               for f in (expected, found))  # fmt: skip
-            np.testing.assert_array_equal(
-                np.sort(found.values, None), np.sort(expected.values, None)
-            )
-            return
-    # A mean of two bins may be rounded another way.
-    xr.testing.assert_allclose(found, expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("name", ["rept", "hope", "erg lepe", "psp span-e"])
-def test_the_order_of_the_flux_alone_does_not_matter(name: str) -> None:
-    ds = RAW[name]
-    flux = PRODUCTS[name].flux
-    turned = ds.assign({flux: ds[flux].transpose(*reversed(ds[flux].dims))})
-    xr.testing.assert_identical(xpad.canonical_flux(turned), xpad.canonical_flux(ds))
-
-
-@pytest.mark.parametrize("name", RAW)
-def test_renamed_dimensions(name: str) -> None:
-    ds = RAW[name]
-    new = {d: f"x{i}" for i, d in enumerate(ds[PRODUCTS[name].flux].dims)}
-    renamed = ds.rename_dims({d: n for d, n in new.items() if d not in ds.xindexes})
-    renamed = renamed.drop_indexes(list(renamed.xindexes)).rename_dims(
-        {d: n for d, n in new.items() if d in renamed.dims}
-    )
-    flux = xpad.canonical_flux(renamed)
-    np.testing.assert_array_equal(flux.values, xpad.canonical_flux(ds).values)
-
-
-@pytest.mark.parametrize("name", sorted(missions.ALL))
-def test_the_input_is_not_changed(name: str) -> None:
-    for obj in (RAW[name], TPLOT.get(name)):
-        if obj is None:
-            continue
-        before = obj.copy(deep=True)
-        xpad.canonical_flux(obj)
-        repr(obj.pad)
-        obj.pad._repr_html_()
-        xpad.normalise(obj)
-        obj.pad.assign_roles(flux=PRODUCTS[name].flux)
-        xr.testing.assert_identical(obj, before)
-        assert {n: v.dims for n, v in before.coords.items()} == {
-            n: v.dims for n, v in obj.coords.items()
-        }
-
-
-# -- which of many -------------------------------------------------------------------------------
+# -- which of many -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -294,23 +155,6 @@ def test_bands_that_say_no_energy_get_channel_numbers() -> None:
     assert xpad.canonical_flux(ds).energy.values.tolist() == [1, 2, 3]
 
 
-def test_one_energy() -> None:
-    flux = xpad.canonical_flux(missions.jedi())
-    check_flux(flux, missions.jedi_product())
-    assert flux.energy.values.tolist() == [474.3]
-    assert flux.energy.attrs["units"] == "keV"
-    assert xpad.canonical_flux(missions.rept().raw().isel(FEDU_Energy=[3])).sizes["energy"] == 1
-    scalar = xpad.canonical_flux(missions.rept().raw().isel(FEDU_Energy=3))
-    assert scalar.sizes["energy"] == 1
-
-
-def test_look_directions_that_nothing_links() -> None:
-    flux = xpad.canonical_flux(missions.amda_jedi())
-    assert flux.coords["pitch_angle_table"].dims == ("time", "pitch_angle")
-    expected = missions.signal(xr.DataArray(np.arange(6), dims="time"), 1.0, flux.pitch_angle_table)
-    np.testing.assert_allclose(flux.squeeze("energy"), expected, rtol=1e-5)
-
-
 @pytest.mark.parametrize(
     "sizes",
     [{"i": 3}, {"time": 3, "probe": 2}, {"species": 2, "time": 3}, {"a1": 2, "b1": 3, "c1": 2}, {}],
@@ -327,39 +171,7 @@ def test_every_other_dimension_is_a_record_dimension(sizes: dict[str, int]) -> N
     np.testing.assert_array_equal(turned.transpose(*flux.dims).values, flux.values)
 
 
-def test_tables_get_every_record_dimension() -> None:
-    ds = missions.plain(species=2, time=3)
-    energies = np.outer([1.0, 2.0], ds.e.values)
-    ds = ds.drop_vars("e").assign_coords(energy=(("species", "e"), energies, {"units": "keV"}))
-    for obj in (ds, ds.transpose("e", "a", "time", "species"), ds.chunk(time=1)):
-        table = xpad.canonical_flux(obj).coords["energy_table"]
-        assert set(table.dims) == {"species", "time", "energy"}
-        for i in range(3):
-            np.testing.assert_array_equal(
-                table.isel(time=i).transpose("species", "energy"), energies
-            )
-
-
-def test_stacked_records_keep_their_index() -> None:
-    ds = missions.plain(time=3, probe=2)
-    ds = ds.assign_coords(time=[1, 2, 3], probe=["a", "b"]).stack(record=("time", "probe"))
-    flux = xpad.canonical_flux(ds)
-    assert flux.dims == ("record", "energy", "pitch_angle")
-    xr.testing.assert_identical(flux.coords["record"].reset_coords(drop=True),
-                                ds.coords["record"].reset_coords(drop=True))  # fmt: skip
-    assert flux.unstack("record").sizes["probe"] == 2
-
-
-def test_coordinates_of_the_records_stay() -> None:
-    ds = missions.rept_file().set_coords(["L", "Position", "B_Eq"])
-    flux = xpad.canonical_flux(ds)
-    assert set(flux.coords) == {"Epoch", "L", "B_Eq", "energy", "pitch_angle",
-                                "L_star", "MLT", "MLAT", "B_Calc"} & set(ds.coords) | {
-        "energy", "pitch_angle"}  # fmt: skip
-    xr.testing.assert_identical(flux.L.reset_coords(drop=True), ds.L.reset_coords(drop=True))
-
-
-# -- no flux -------------------------------------------------------------------------------------
+# -- no flux -----------------------------------------------------------------------------
 
 
 def test_no_pitch_angle() -> None:
@@ -374,26 +186,7 @@ def test_nothing_at_all() -> None:
         xpad.recognise(np.ones(3))  # type: ignore[arg-type]
 
 
-def test_one_pitch_angle_is_no_distribution() -> None:
-    with pytest.raises(RolesError, match=r"FEDU has 1 pitch angle"):
-        xpad.canonical_flux(missions.rept().raw().isel(FEDU_Alpha=[3]))
-
-
-def test_a_pitch_angle_without_values_is_named() -> None:
-    ds = xr.Dataset({"flux": (("time", "pitch_angle"), np.ones((3, 4)))})
-    assert xpad.recognise(ds).pitch_angle.dim == "pitch_angle"
-    with pytest.raises(RolesError, match=r"ds.assign_coords\(pitch_angle="):
-        xpad.canonical_flux(ds)
-    xpad.canonical_flux(ds.assign_coords(pitch_angle=[20, 60, 120, 160]))
-
-
-def test_a_record_dimension_called_energy_is_named() -> None:
-    ds = missions.plain(time=2).rename(time="energy")
-    with pytest.raises(RolesError, match=r"rename it: ds.rename\(energy="):
-        xpad.canonical_flux(ds)
-
-
-# -- assigned roles --------------------------------------------------------------------------------
+# -- assigned roles ----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -480,64 +273,6 @@ def test_assigned_axes_on_one_dimension(anonymous: xr.Dataset) -> None:
 def test_variable_without_pitch_angle_is_named() -> None:
     with pytest.raises(RolesError, match=r"'FEDO' \(float32\) has dimensions .*pitch_angle="):
         xpad.recognise(missions.rept_file(), "FEDO")
-
-
-# -- nothing computes ------------------------------------------------------------------------------
-
-
-def _refuse(*args: Any, **kwargs: Any) -> None:
-    raise AssertionError("something computed")
-
-
-@pytest.mark.parametrize("name", RAW)
-def test_nothing_computes(name: str) -> None:
-    import dask
-
-    ds = RAW[name].drop_indexes([n for n in RAW[name].xindexes if n != "Epoch"]).chunk()
-    with dask.config.set(scheduler=_refuse):
-        assert xpad.recognise(ds).flux == (PRODUCTS[name].flux,)
-        assert "not recognised" not in repr(ds.pad)
-        ds.pad._repr_html_()
-        flux = xpad.canonical_flux(ds)
-        normalised = {m: xpad.normalise(ds, m) for m in ("max", "max_energy")} if not {
-            "energy_table", "pitch_angle_table"} & set(flux.coords) else {}  # fmt: skip
-    assert flux.chunks is not None
-    assert all(n.chunks is not None for n in normalised.values())
-    check_flux(flux.compute(), PRODUCTS[name])
-
-
-@pytest.mark.parametrize("name", RAW)
-def test_numpy_and_dask_agree(name: str) -> None:
-    from xpad.regrid import common_grid, on_grid
-
-    ds = RAW[name]
-    lazily = ds.drop_indexes([n for n in ds.xindexes if n != "Epoch"]).chunk(
-        {d: 2 for d in ds.dims if d in ("Epoch", "time", "Epoch_Ele")}
-    )
-    fluxes = [xpad.canonical_flux(obj) for obj in (ds, lazily)]
-    grids = [common_grid(flux) for flux in fluxes]
-    np.testing.assert_array_equal(grids[0].energy, grids[1].energy)
-    np.testing.assert_array_equal(grids[0].pitch_angle, grids[1].pitch_angle)
-    found = [on_grid(flux, grid).compute() for flux, grid in zip(fluxes, grids, strict=True)]
-    np.testing.assert_array_equal(found[0].values, found[1].values)
-    assert np.isfinite(found[0].values).any()
-
-
-def test_a_lazily_opened_file_is_not_read(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xpad.attributes import storable
-
-    storable(missions.hope_file()).to_zarr(tmp_path / "hope.zarr", consolidated=False)
-    import dask
-
-    ds = xr.open_zarr(tmp_path / "hope.zarr", consolidated=False)
-    with dask.config.set(scheduler=_refuse):
-        assert "FEDU" in repr(ds.pad)
-        flux = ds.pad.flux
-    assert flux.coords["energy_table"].chunks is not None
-    unchunked = xr.open_zarr(tmp_path / "hope.zarr", consolidated=False, chunks=None)
-    repr(unchunked.pad)
-    assert not unchunked.FEDU.variable._in_memory
-    assert not unchunked.HOPE_ENERGY_Ele.variable._in_memory
 
 
 def test_many_variables() -> None:

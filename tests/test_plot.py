@@ -552,7 +552,7 @@ def test_a_picture_makes_one_figure_and_a_failed_one_none(out, flux, evidence):
         with pytest.raises(RolesError, match=r"ds\.pad\.cluster\(\)"):
             picture()
     with pytest.raises(RolesError, match=r"ds\.pad\.cluster\(\)"):
-        PadPlots(out).k()
+        PadPlots(xr.Dataset()).k()
     with pytest.raises(OptionError, match="estimate_k"):
         plot_k(out)
     assert plt.get_fignums() == []

@@ -168,7 +168,7 @@ def test_rows_do_not_depend_on_one_another(n: int, seed: int) -> None:
     np.testing.assert_array_equal(together[one], alone[0])
 
 
-# -- bins --------------------------------------------------------------------------------------------
+# -- bins --------------------------------------------------------------------------------
 
 
 def test_bin_starts() -> None:
@@ -185,7 +185,7 @@ def test_group_means_of_rows() -> None:
     np.testing.assert_array_equal(found, [[2, np.nan], [5, 7]])
 
 
-# -- the grid of the data ---------------------------------------------------------------------------
+# -- the grid of the data ----------------------------------------------------------------
 
 
 def with_tables(tables: Any) -> xr.DataArray:
@@ -252,7 +252,7 @@ def test_the_sample_of_a_long_table_is_the_same_for_any_chunks() -> None:
         assert common_grid(flux.chunk(time=chunks)).energy.tolist() == [3, 4]
 
 
-# -- a canonical flux -------------------------------------------------------------------------------
+# -- a canonical flux --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["hope", "psp span-e", "maven swea", "erg lepe", "elfin"])
@@ -306,7 +306,7 @@ def test_the_real_hope_file(shared_data: Any) -> None:
     assert 0.8 < np.median(ratio) < 1.25
 
 
-# -- a model's grid ----------------------------------------------------------------------------------
+# -- a model's grid ----------------------------------------------------------------------
 
 
 def static(energy: Any, pitch: Any = PITCH, units: str = "keV") -> xr.DataArray:
@@ -342,5 +342,5 @@ def test_another_grid_is_refused_with_both_named(flux: xr.DataArray, word: str) 
 def test_tables_are_put_on_the_models_grid_but_not_in_other_units() -> None:
     flux = with_tables([[1, 2], [3, 4]])
     require_same_grid(common_grid(flux), Grid(np.array([2.0, 3, 9]), PITCH, "keV"), flux)
-    with pytest.raises(GridMismatchError, match="are in keV and change.*in MeV"):
+    with pytest.raises(GridMismatchError, match=r"are in keV and change.*in MeV"):
         require_same_grid(common_grid(flux), Grid(np.array([2.0, 3]), PITCH, "MeV"), flux)

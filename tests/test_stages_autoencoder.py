@@ -184,6 +184,21 @@ def test_early_stopping_is_kerass(patience):
     assert best_epoch != ran - 1
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.5, 0.5 + 1e-12, 0.5 + 2e-12, 0.7]), min_size=1, max_size=12),
+    st.integers(0, 4),
+)
+def test_any_losses_stop_as_in_keras(losses, patience):
+    x = records(4, features=2)
+    with pytest.MonkeyPatch.context() as patch:
+        series = iter(losses)
+        patch.setattr(autoencoder, "_loss", lambda *_: next(series))
+        _, history = train(x, x, epochs=len(losses), patience=patience)
+    assert (len(history.loss), history.best_epoch) == keras_early_stopping(losses, patience)
+    assert history.stopped_early == (len(history.loss) < len(losses))
+
+
 def test_min_steps_raises_the_epochs_and_holds_off_the_stop():
     x, val = records(60), records(20, seed=3)
     kwargs = {"batch_size": 16, "patience": 1, "learning_rate": 0.05}  # four steps an epoch

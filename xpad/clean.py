@@ -38,16 +38,16 @@ def limits_of(attrs: Mapping[str, Any], encoding: Mapping[str, Any] | None = Non
             found = criteria.attribute(source, name)
             if found is not None:
                 fills += [v for v in _numbers(found) if np.isfinite(v)]
-    low, high = 0.0, UNPHYSICAL
-    for name in ("VALIDMIN", "valid_min"):
-        found = _numbers(criteria.attribute(attrs, name))
-        if found and np.isfinite(found).all():
-            low = max(low, min(found))
-    for name in ("VALIDMAX", "valid_max"):
-        found = _numbers(criteria.attribute(attrs, name))
-        if found and np.isfinite(found).all() and max(found) > low:
-            high = min(high, max(found))
-    return Limits(tuple(sorted(set(fills))), low, high)
+    low = min(_finite(attrs, "VALIDMIN", "valid_min"), default=0.0)
+    high = max(_finite(attrs, "VALIDMAX", "valid_max"), default=UNPHYSICAL)
+    if not max(low, 0.0) < min(high, UNPHYSICAL):
+        low, high = 0.0, UNPHYSICAL  # a range that holds nothing says nothing
+    return Limits(tuple(sorted(set(fills))), max(low, 0.0), min(high, UNPHYSICAL))
+
+
+def _finite(attrs: Mapping[str, Any], *names: str) -> list[float]:
+    found = [v for name in names for v in _numbers(criteria.attribute(attrs, name))]
+    return [v for v in found if np.isfinite(v)]
 
 
 def _numbers(value: Any) -> list[float]:
@@ -66,22 +66,21 @@ def clean_flux(values: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
     range become NaN. The input is not changed.
     """
     values = np.asarray(values)
-    fills = limits.fills
+    fills, near = limits.fills, FILL_TOLERANCE
     if values.dtype.kind in "iu":
+        near = 0.0  # integers are what they are
         top = np.iinfo(values.dtype).max
         fills = (*fills, *(f for f in INTEGER_FILLS if f == top))
         values = values.astype(np.float64)
     elif not values.dtype.isnative or values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32)
-    slack = FILL_TOLERANCE
+    low = limits.valid_min * (1 - FILL_TOLERANCE)
+    high = limits.valid_max * (1 + FILL_TOLERANCE)
     with np.errstate(invalid="ignore", over="ignore"):
-        good = (values >= limits.valid_min * (1 - slack)) & (
-            values <= limits.valid_max * (1 + slack)
-        )
-        good &= values < UNPHYSICAL
+        good = (values >= low) & (values <= high) & (values < UNPHYSICAL)
         for fill in fills:
             if fill >= 0:
-                good &= np.abs(values - fill) > slack * abs(fill) if fill else values != 0
+                good &= np.abs(values - fill) > near * fill
         return np.where(good, values, np.nan).astype(np.float32, copy=False)
 
 
@@ -90,14 +89,17 @@ def clean_energy(values: NDArray[Any], limits: Limits | None = None) -> NDArray[
     return _clean_axis(values, limits, low=np.nextafter(0, 1), high=UNPHYSICAL)
 
 
-def clean_pitch_angle(values: NDArray[Any], limits: Limits | None = None) -> NDArray[np.float64]:
+def clean_pitch_angle(
+    values: NDArray[Any], limits: Limits | None = None, radians: bool = False
+) -> NDArray[np.float64]:
     """Pitch angles in degrees within 0…180, NaN where they are fill.
 
     Angles of a full turn (180…360, FAST) and those just below zero (ELFIN) are
     folded back, since a pitch angle has no sign.
     """
-    found = _clean_axis(values, limits, low=-90.0, high=360.0 + 1e-3)
-    found = np.abs(found)
+    turn = 2 * np.pi if radians else 360.0
+    found = _clean_axis(values, limits, low=-turn / 4, high=turn * (1 + 1e-5))
+    found = np.abs(np.rad2deg(found) if radians else found)
     return np.where(found > 180.0, np.abs(360.0 - found), found)
 
 

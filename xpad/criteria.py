@@ -7,14 +7,16 @@ metadata (and, for axes, values that are already in memory); nothing computes.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 PITCH_ANGLE_WORDS = re.compile(
-    r"pitch|(?<![a-z])alpha|(?<![a-z])pa(?![a-z])|pang(?![a-z])", re.IGNORECASE
+    r"pitch|(?<![a-z])alpha|(?<![a-z])e?pa(?![a-z])|pang(?![a-z])", re.IGNORECASE
 )
 ENERGY_WORDS = re.compile(
     r"energ|(?<![a-z])e(?![a-z])|(?<![a-z])en(?![a-z])|(?<![a-z])[kmg]?ev(?![a-z])", re.IGNORECASE
@@ -25,16 +27,19 @@ NOT_AN_AXIS_WORDS = re.compile(
     re.IGNORECASE,
 )
 EQUATORIAL_WORDS = re.compile(r"(?<![a-z])eq(?![a-z])|equator", re.IGNORECASE)
-TIME_WORDS = re.compile(r"^(time|epoch|t|datetime|record|records)(_|$)|epoch", re.IGNORECASE)
-DEGREES = re.compile(
-    r"^\s*(deg|degs|degrees?|degree_?s?|°|\[deg\]|angular degrees?)\s*$", re.IGNORECASE
+AXIS_WORDS = {"pitch_angle": PITCH_ANGLE_WORDS, "energy": ENERGY_WORDS}
+TIME_WORDS = re.compile(r"^(time|epoch|t|datetime|records?)\d*(_|$)|epoch", re.IGNORECASE)
+DEGREES = re.compile(r"^\s*\[?\s*(degs?|degrees?|°|angular degrees?)\s*\]?\s*$", re.IGNORECASE)
+RADIANS = re.compile(r"^\s*\[?\s*rad(ian)?s?\s*\]?\s*$", re.IGNORECASE)
+ENERGY_UNIT = re.compile(
+    r"^\s*\[?\s*([kMG]?)eV\s*(/\s*(e|q|charge|n|nuc|nucleon))?\s*\]?\s*$", re.IGNORECASE
 )
-ENERGY_UNIT = re.compile(r"^\s*\[?\s*([kMG]?)eV\s*\]?\s*$", re.IGNORECASE)
 
 NOT_A_FLUX_WORDS = re.compile(
     r"uncert|(?<![a-z])err(?![a-z])|error|delta|sigma|std|quality|(?<![a-z])qf|flag|label|labl|"
-    r"ratio|percent|background|(?<![a-z])bkg|(?<![a-z])bg(?![a-z])|anisotropy|calib|efficiency|"
-    r"exposure|num_of|n_samples|weight|mask",
+    r"(?<![a-z])ratio|percent|background(?!.{0,3}(corr|subt|rem))|(?<![a-z])bkg|(?<![a-z])bg(?![a-z])|"
+    r"anisotropy|calib|efficiency|exposure|num_of|n_samples|weight|mask|"
+    r"(?<![a-z])l_?(star|shell|m)(?![a-z])|(?<![a-z])(mlt|mlat)(?![a-z])",
     re.IGNORECASE,
 )
 COUNTS_WORDS = re.compile(r"count|(?<![a-z])cps(?![a-z])|c/s(?!.*cm)|#", re.IGNORECASE)
@@ -46,53 +51,78 @@ DERIVED_WORDS = re.compile(
 )
 PER_AREA = re.compile(r"cm|m\^?-?2|m!E", re.IGNORECASE)
 PER_ANGLE = re.compile(r"sr|ster", re.IGNORECASE)
-PER_ENERGY = re.compile(r"[kmg]?ev", re.IGNORECASE)
+PER_ENERGY = re.compile(r"[kmg]?ev|(?<![a-z])j(?![a-z])", re.IGNORECASE)
 
-# Electrons before ions, light ions before heavy ones.
-SPECIES = (
-    ("electron", re.compile(r"electron|(?<![a-z])e-|(?<![a-z])fedu|(?<![a-z])ele(?![a-z])|(?<![a-z])(des|epd|e)(?![a-z])", re.I)),
-    ("proton", re.compile(r"proton|(?<![a-z])h\+|fpdu|hydrogen|(?<![a-z])(h|p|tofxe_?h|lotofxe_?h)(?![a-z])", re.I)),
-    ("helium", re.compile(r"helium|alpha particle|fhedu|(?<![a-z])he\+*(?![a-z])", re.I)),
-    ("oxygen", re.compile(r"oxygen|fodu|(?<![a-z])o\+*(?![a-z])", re.I)),
-    ("sulfur", re.compile(r"sul[fp]h?ur|(?<![a-z])s\+*(?![a-z])", re.I)),
-    ("ion", re.compile(r"ions?(?![a-z])|(?<![a-z])dis(?![a-z])", re.I)),
-)  # fmt: skip
+# Electrons before ions, light ions before heavy ones. Words are looked for before letters, for
+# "..._epd_feeps_..._ion_..." is no electron although an "e" stands alone in many such names.
+SPECIES = ("electron", "proton", "helium", "oxygen", "sulfur", "ion")
+SPECIES_WORDS = (
+    ("electron", re.compile(r"electron|fedu|(?<![a-z])(ele|des|epde|e-)(?![a-z])", re.I)),
+    ("proton", re.compile(r"proton|fpdu|hydrogen|h\+", re.I)),
+    ("helium", re.compile(r"helium|alpha particle|fhedu", re.I)),
+    ("oxygen", re.compile(r"oxygen|fodu", re.I)),
+    ("sulfur", re.compile(r"sul(f|ph)u?r", re.I)),
+    ("ion", re.compile(r"(?<![a-z])(ions?|dis|epdi|spi)(?![a-z])", re.I)),
+)
+SPECIES_LETTERS = (
+    ("proton", re.compile(r"(?<![a-z])(h|p|(lo)?tofxe_?h)(?![a-z])", re.I)),
+    ("helium", re.compile(r"(?<![a-z])he\+*(?![a-z])", re.I)),
+    ("oxygen", re.compile(r"(?<![a-z])o\+*(?![a-z])", re.I)),
+    ("sulfur", re.compile(r"(?<![a-z])s\+*(?![a-z])", re.I)),
+    ("electron", re.compile(r"(?<![a-z])e(?![a-z])", re.I)),
+)
 
 ENERGY_BAND_WORDS = ("low", "mid", "middle", "high")
 _BAND = re.compile(r"(?<![a-z])(low|middle|mid|high)(?=(?:en(?:ergy)?)?(?![a-z]))", re.IGNORECASE)
+_NUMBER = r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
 _RANGE = re.compile(
-    r"([\d.]+(?:e[+-]?\d+)?)\s*([kMG]?eV)?\s*(?:-|–|to|,)\s*([\d.]+(?:e[+-]?\d+)?)\)?\s*([kMG]?eV)",
+    rf"{_NUMBER}\s*([kMG]?eV)?\s*(?:-|–|to|,)\s*{_NUMBER}\)?\s*([kMG]?eV)(?![a-z])",
     re.IGNORECASE,
 )
 _TEXT_ATTRS = ("FIELDNAM", "LABLAXIS", "long_name", "standard_name", "DICT_KEY", "CATDESC")
 
 
-def attribute(attrs: Mapping[str, Any], name: str) -> Any:
+def mapping(attrs: Mapping[Any, Any], name: str) -> Mapping[str, Any]:
+    """A nested attribute of tplot, also where a file holds it as JSON; empty if there is none."""
+    found = attrs.get(name)
+    if isinstance(found, str):
+        found = _parsed(found)
+    return found if isinstance(found, Mapping) else {}
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None  # plain text, no JSON
+
+
+def attribute(attrs: Mapping[Any, Any], name: str) -> Any:
     """An ISTP attribute, also where tplot keeps it (``attrs['CDF']['VATT']``)."""
     if name in attrs:
         return attrs[name]
-    cdf = attrs.get("CDF")
-    if isinstance(cdf, Mapping) and isinstance(cdf.get("VATT"), Mapping):
-        return cdf["VATT"].get(name)
-    return None
+    return mapping(mapping(attrs, "CDF"), "VATT").get(name) if "CDF" in attrs else None
 
 
-def units(attrs: Mapping[str, Any]) -> str:
+def text_of(attrs: Mapping[Any, Any], name: str) -> str:
+    """An attribute that should be text, without spaces around it; '' where it is none."""
+    found = attribute(attrs, name)
+    return found.strip() if isinstance(found, str) else ""
+
+
+def units(attrs: Mapping[Any, Any]) -> str:
     """The units that the metadata states, '' where it states none."""
     for name in ("UNITS", "units"):
-        found = attribute(attrs, name)
-        if isinstance(found, str) and found.strip():
-            return found.strip()
-    data_att = attrs.get("data_att")
-    if isinstance(data_att, Mapping) and isinstance(data_att.get("units"), str):
-        return str(data_att["units"]).strip()
-    return ""
+        if stated := text_of(attrs, name):
+            return stated
+    found = mapping(attrs, "data_att").get("units")
+    return found.strip() if isinstance(found, str) else ""
 
 
-def description(attrs: Mapping[str, Any]) -> str:
+def description(attrs: Mapping[Any, Any]) -> str:
     """What the metadata says of a variable, as one text."""
-    found = (attribute(attrs, name) for name in _TEXT_ATTRS)
-    return " ".join(text for text in found if isinstance(text, str))
+    return " ".join(text for name in _TEXT_ATTRS if (text := text_of(attrs, name)))
 
 
 def energy_unit(text: str) -> str | None:
@@ -113,7 +143,8 @@ def energy_range(text: str) -> tuple[float, float, str] | None:
         return None
     low_unit = energy_unit(match[2] or match[4])
     unit = energy_unit(match[4])
-    assert low_unit is not None and unit is not None
+    assert low_unit is not None
+    assert unit is not None
     low = float(match[1]) * KEV[low_unit] / KEV[unit]
     return low, float(match[3]), unit
 
@@ -133,7 +164,7 @@ def band_word(name: str) -> tuple[str, str] | None:
 
 
 def axis_scores(
-    name: str, attrs: Mapping[str, Any], values: np.ndarray | None, unit: str
+    name: str, attrs: Mapping[Any, Any], values: np.ndarray | None, unit: str
 ) -> dict[str, tuple[float, str]]:
     """How strongly a variable looks like each axis: role → (score, reason).
 
@@ -155,14 +186,17 @@ def axis_scores(
         if words.search(text):
             score += 2
             reasons.append("description")
-        is_unit = DEGREES.match(unit) if role == "pitch_angle" else energy_unit(unit)
+        is_unit = is_angle_unit(unit) if role == "pitch_angle" else energy_unit(unit) is not None
         if is_unit:
             score += 2.5 if role == "energy" else 1.5
             reasons.append(f"units {unit}")
-        elif unit and (DEGREES.match(unit) or energy_unit(unit)):
+        elif is_angle_unit(unit) or energy_unit(unit):
             score -= 1.5
         if values is not None:
-            fits = _like_pitch_angles(values) if role == "pitch_angle" else _like_energies(values)
+            if role == "energy":
+                fits = _like_energies(values)
+            else:
+                fits = _like_pitch_angles(np.rad2deg(values) if RADIANS.match(unit) else values)
             score += 0.75 if fits else -1.0
             if fits:
                 reasons.append("values")
@@ -170,9 +204,26 @@ def axis_scores(
     return scores
 
 
+def is_angle_unit(unit: str) -> bool:
+    """Whether a unit is degrees or radians."""
+    return bool(DEGREES.match(unit) or RADIANS.match(unit))
+
+
+def is_measurement(name: str, attrs: Mapping[Any, Any]) -> bool:
+    """Whether a variable is a flux or counts by its name or units, so surely no axis."""
+    if COUNTS_WORDS.search(name) or re.search("flux|intens", name, re.I):
+        return True
+    unit = units(attrs)
+    return bool(PER_AREA.search(unit) and PER_ENERGY.search(unit))
+
+
+NO_VALUE = 1e27
+"""No coordinate is as large; fills seen in coordinates are -1e28 and -1e31."""
+
+
 def _finite(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64).ravel()
-    return values[np.isfinite(values) & (np.abs(values) < 1e30)]
+    return values[np.isfinite(values) & (np.abs(values) < NO_VALUE)]
 
 
 def _like_pitch_angles(values: np.ndarray) -> bool:
@@ -192,42 +243,55 @@ def _like_energies(values: np.ndarray) -> bool:
 
 
 def surely_pitch_angles(values: np.ndarray) -> bool:
-    """Whether values are so like pitch angles that nothing else need say so."""
-    values = np.unique(_finite(values))
-    return bool(
-        values.size >= 3 and values[0] >= 0 and 90 <= values[-1] <= 180 and np.ptp(values) >= 80
-    )
+    """Whether values are so like pitch angles that nothing else need say so.
+
+    They reach from near 0 to near 180 degrees, symmetric about 90, or are
+    folded and evenly spaced; a table (records, bins) needs the range alone.
+    """
+    found = np.unique(_finite(values))
+    if found.size < 3 or found[0] < -10 or not 75 <= found[-1] <= 190 or np.ptp(found) < 70:
+        return False
+    if np.ndim(values) > 1:
+        return bool(found[-1] >= 135)
+    symmetric = np.allclose(found + found[::-1], 180.0, atol=1.0)
+    even = np.ptp(np.diff(found)) < 0.05 * np.ptp(found)
+    return bool(symmetric or (even and found[-1] <= 92))
 
 
 def surely_energies(values: np.ndarray) -> bool:
-    """Whether values are so like energies that nothing else need say so: positive, no plain count."""
+    """Whether values are so like energies that nothing else need say so: positive, no count."""
     values = np.unique(_finite(values))
     if values.size < 3 or values[0] <= 0 or values[-1] / values[0] < 1.5:
         return False
     return not np.array_equal(values, np.arange(values[0], values[0] + values.size))
 
 
-def species(name: str, attrs: Mapping[str, Any]) -> tuple[int, str]:
+SURELY = {"pitch_angle": surely_pitch_angles, "energy": surely_energies}
+
+
+def species(name: str, attrs: Mapping[Any, Any]) -> tuple[int, str]:
     """Rank and name of the particle species; unknown species rank last."""
     stated = attrs.get("species")
-    for text in (
-        stated if isinstance(stated, str) else "",
-        name.replace("_", " "),
-        description(attrs),
+    called = name.replace("_", " ")
+    for text, patterns in (
+        (stated if isinstance(stated, str) else "", (*SPECIES_WORDS, *SPECIES_LETTERS)),
+        (called, SPECIES_WORDS),
+        (description(attrs), SPECIES_WORDS),
+        (called, SPECIES_LETTERS),
     ):
-        for rank, (word, pattern) in enumerate(SPECIES):
+        for word, pattern in patterns:
             if pattern.search(text):
-                return rank, word
+                return SPECIES.index(word), word
     return len(SPECIES), ""
 
 
-def flux_rank(name: str, attrs: Mapping[str, Any]) -> int:
-    """0 differential flux, 1 probably one, 2 something else (counts), 3 surely no flux."""
-    text = f"{name} {attribute(attrs, 'FIELDNAM') or ''}"
+def flux_rank(name: str, attrs: Mapping[Any, Any]) -> int:
+    """0 differential flux by its units, 1 by its name, 2 not known (counts…), 3 surely no flux."""
+    text = f"{name} {text_of(attrs, 'FIELDNAM')}"
     if NOT_A_FLUX_WORDS.search(text):
         return 3
     unit = units(attrs)
-    if DEGREES.match(unit) or energy_unit(unit):
+    if is_angle_unit(unit) or energy_unit(unit):
         return 3
     per_area = bool(PER_AREA.search(unit) and PER_ANGLE.search(unit) and PER_ENERGY.search(unit))
     if COUNTS_WORDS.search(name) or (COUNTS_WORDS.search(unit) and not per_area):
@@ -236,4 +300,4 @@ def flux_rank(name: str, attrs: Mapping[str, Any]) -> int:
         return 0
     if FLUX_WORDS.search(text) or FLUX_WORDS.search(description(attrs)):
         return 1
-    return 1 if not unit else 2
+    return 2

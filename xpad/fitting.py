@@ -225,7 +225,7 @@ def _train(
         )
     history = _history(curves.loss, curves.val_loss).assign_attrs(
         steps=int(curves.steps),
-        best_epoch=int(curves.best_epoch),
+        best_epoch=int(curves.best_epoch) + 1,
         stopped_early=int(curves.stopped_early),
         n_train=len(train),
         n_validation=len(validation),

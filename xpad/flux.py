@@ -1,24 +1,23 @@
-"""The canonical flux: (record…, energy, pitch_angle), cleaned, lazy, on one grid or with its tables."""
+"""The canonical flux: (record…, energy, pitch_angle), cleaned, lazy, with grid or tables."""
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import xarray as xr
 
 from xpad import criteria
 from xpad.axes import Axis, Roles, as_dataset, recognise
-from xpad.clean import Limits, clean_energy, clean_flux, clean_pitch_angle, limits_of
+from xpad.bins import bin_starts, group_means
+from xpad.clean import clean_energy, clean_flux, clean_pitch_angle, limits_of
+from xpad.dimensions import aligned, tplot_units
 from xpad.errors import RolesError
 
 ENERGY = "energy"
 PITCH_ANGLE = "pitch_angle"
 TABLES = {ENERGY: "energy_table", PITCH_ANGLE: "pitch_angle_table"}
-_RADIANS = re.compile(r"^\s*rad(ian)?s?\s*$", re.IGNORECASE)
 _TEXTS_WITH_A_BAND = ("VAR_NOTES", "CATDESC", "TITLE", "title", "FIELDNAM", "long_name", "LABLAXIS")
 
 log = logging.getLogger(__name__)
@@ -62,12 +61,16 @@ def canonical_flux(
     ds = as_dataset(obj)
     roles = roles if roles is not None else recognise(ds, variable)
     flux = _cleaned(_gathered(ds, roles), ds[roles.flux[0]])
-    flux = _with_axis(flux, ENERGY, _energies(ds, roles))
-    flux = _with_axis(flux, PITCH_ANGLE, _pitch_angles(ds, roles))
+    axes = {ENERGY: _energies(ds, roles), PITCH_ANGLE: _pitch_angles(ds, roles)}
+    static = [r for r, v in axes.items() if v.dims == (r,) and isinstance(v.data, np.ndarray)]
+    # Tables first: where the bins of a static axis are put in order, a table over them follows.
+    flux = flux.assign_coords({TABLES[r]: v for r, v in axes.items() if r not in static})
+    for role in static:
+        flux = _with_axis(flux, role, axes[role])
     if flux.sizes[PITCH_ANGLE] < 2:
         raise RolesError(
-            f"the flux {roles.chosen.label} has {flux.sizes[PITCH_ANGLE]} pitch angle(s) with a value, "
-            "which is no distribution; xpad needs at least two"
+            f"the flux {roles.chosen.label} has {flux.sizes[PITCH_ANGLE]} pitch angle(s) with a "
+            "value, which is no distribution; xpad needs at least two"
         )
     return flux
 
@@ -79,27 +82,40 @@ def varies(flux: xr.DataArray, axis: str) -> bool:
 
 def _gathered(ds: xr.Dataset, roles: Roles) -> xr.DataArray:
     """The flux variable(s) on (record…, energy, pitch_angle), with the records' coordinates."""
+    clash = [d for d in roles.record_dims if d in (ENERGY, PITCH_ANGLE)]
+    if clash:
+        raise RolesError(
+            f"a record dimension of {roles.chosen.label} is called {clash[0]!r}, which xpad's own "
+            f"result needs; rename it: ds.rename({clash[0]}=...)"
+        )
     first = ds[roles.flux[0]]
-    variables = [ds.variables[name] for name in roles.flux]
+    core = {d: 0 for d in (roles.energy.dim, roles.pitch_angle.dim) if d is not None}
+    ours = (ENERGY, PITCH_ANGLE, *TABLES.values())
+    other = [
+        n for n, c in first.coords.items() if n in ours or not set(c.dims) <= set(roles.record_dims)
+    ]
+    coords = first.drop_vars(other).isel(core).coords
+    variables = [ds.variables[n].transpose(*first.dims).to_base_variable() for n in roles.flux]
     if roles.energy.dim is None:
         variable = xr.Variable.concat(variables, dim=ENERGY, combine_attrs="override")
     else:
         variable = variables[0]
-    clash = [d for d in roles.record_dims if d in (ENERGY, PITCH_ANGLE)]
-    if clash:
-        raise RolesError(f"the record dimension is called {clash[0]!r}; rename it with ds.rename")
-    renames = {roles.pitch_angle.dim: PITCH_ANGLE, roles.energy.dim: ENERGY}
-    variable = _with_dims(variable, renames).transpose(*roles.record_dims, ENERGY, PITCH_ANGLE)
-    coords = {
-        name: coord.variable
-        for name, coord in first.coords.items()
-        if set(coord.dims) <= set(roles.record_dims) and name not in (ENERGY, PITCH_ANGLE)
-    }
+    variable = _with_dims(variable, _renames(roles))
+    variable = variable.transpose(*roles.record_dims, ENERGY, PITCH_ANGLE)
     name = str(roles.flux[0]) if len(roles.flux) == 1 else roles.chosen.label
     return xr.DataArray(variable, coords=coords, name=name)
 
 
-def _with_dims(variable: xr.Variable, renames: Mapping[Hashable | None, str]) -> xr.Variable:
+def _renames(roles: Roles) -> dict[Hashable, Hashable]:
+    """The flux's own names of its axes → ours."""
+    renames: dict[Hashable, Hashable] = {roles.pitch_angle.dim: PITCH_ANGLE}
+    if roles.energy.dim is not None:
+        renames[roles.energy.dim] = ENERGY
+    return renames
+
+
+def _with_dims(variable: xr.Variable, renames: Mapping[Hashable, Hashable]) -> xr.Variable:
+    # Through a DataArray, as a Variable has no public rename of dimensions.
     known = {d: renames[d] for d in variable.dims if d in renames}
     return xr.DataArray(variable).rename(known).variable
 
@@ -117,13 +133,26 @@ def _cleaned(flux: xr.DataArray, source: xr.DataArray) -> xr.DataArray:
 def _energies(ds: xr.Dataset, roles: Roles) -> xr.Variable:
     axis = roles.energy
     if axis.variable is not None:
-        return _axis_values(ds, roles, axis, ENERGY, clean_energy)
+        return _axis_values(ds, roles, axis, ENERGY)
     if axis.dim is not None:
         return _channel_numbers(ds[roles.flux[0]].sizes[axis.dim])
-    scalar = ds[roles.flux[0]].coords.get(ENERGY)
-    if len(roles.flux) == 1 and scalar is not None and scalar.ndim == 0 and float(scalar) > 0:
-        return xr.Variable((ENERGY,), [float(scalar)], {"units": criteria.units(scalar.attrs)})
+    if len(roles.flux) == 1:
+        scalar = _scalar_energy(ds[roles.flux[0]])
+        if scalar is not None:
+            return scalar
     return _band_energies(ds, roles)
+
+
+def _scalar_energy(flux: xr.DataArray) -> xr.Variable | None:
+    """The one energy of a flux that a scalar coordinate states, as Juno JEDI's."""
+    scalar = flux.coords.get(ENERGY)
+    if scalar is None or scalar.ndim or scalar.dtype.kind not in "fiu":
+        return None
+    # One number; where it is lazy, its value stays unread and the band's name must do.
+    value = clean_energy(scalar.values) if isinstance(scalar.variable.data, np.ndarray) else np.nan
+    if not np.isfinite(value):
+        return None
+    return xr.Variable((ENERGY,), [float(value)], {"units": criteria.units(scalar.attrs)})
 
 
 def _band_energies(ds: xr.Dataset, roles: Roles) -> xr.Variable:
@@ -131,7 +160,7 @@ def _band_energies(ds: xr.Dataset, roles: Roles) -> xr.Variable:
     ranges = []
     for name in roles.flux:
         attrs = ds[name].attrs
-        texts = [str(name), *(str(criteria.attribute(attrs, a) or "") for a in _TEXTS_WITH_A_BAND)]
+        texts = [str(name), *(criteria.text_of(attrs, a) for a in _TEXTS_WITH_A_BAND)]
         found = [r for r in map(criteria.energy_range, texts) if r is not None]
         if not found:
             return _channel_numbers(len(roles.flux))
@@ -155,46 +184,83 @@ def _pitch_angles(ds: xr.Dataset, roles: Roles) -> xr.Variable:
     axis = roles.pitch_angle
     if axis.variable is None:
         raise RolesError(
-            f"dimension {axis.dim!r} of {roles.chosen.label} is the pitch angle ({axis.why}), but no "
-            f"variable holds its values; add them: ds.assign_coords({axis.dim}=[…degrees…])"
+            f"dimension {axis.dim!r} of {roles.chosen.label} is the pitch angle ({axis.why}), but "
+            f"no variable holds its values; add them: ds.assign_coords({axis.dim}=[…degrees…])"
         )
-    return _axis_values(ds, roles, axis, PITCH_ANGLE, clean_pitch_angle)
+    return _axis_values(ds, roles, axis, PITCH_ANGLE)
 
 
-def _axis_values(
-    ds: xr.Dataset, roles: Roles, axis: Axis, role: str, clean: Callable[..., Any]
-) -> xr.Variable:
-    """Cleaned values of an axis: dims (role,) where in memory and constant, else its table."""
+def _axis_values(ds: xr.Dataset, roles: Roles, axis: Axis, role: str) -> xr.Variable:
+    """Cleaned values of an axis: dims (role,) where in memory and constant, else its table.
+
+    A table has every record dimension, so that its rows belong to the flux's.
+    """
+    assert axis.variable is not None
+    assert axis.dim is not None
     source = ds.variables[axis.variable]
-    unit = criteria.units(source.attrs) or _unit_hint(ds[roles.flux[0]], axis)
+    flux = ds.variables[roles.flux[0]]
+    found = aligned(ds, axis.variable, roles.flux[0], axis.dim)
+    if found is None:
+        raise RolesError(
+            f"{role} of {roles.chosen.label}: the dimensions of {axis.variable!r}, "
+            f"{dict(source.sizes)}, do not fit the flux's, {dict(flux.sizes)}"
+        )
+    unit = criteria.units(source.attrs) or tplot_units(flux, axis.dim)
+    if unit == criteria.units(flux.attrs):
+        unit = ""  # ELFIN's pitch angles carry the units of the flux
     limits = limits_of(source.attrs, source.encoding)
-    renames = {roles.pitch_angle.dim: PITCH_ANGLE, roles.energy.dim: ENERGY}
-    variable = _with_dims(source.to_base_variable(), renames)
-    if role == PITCH_ANGLE and _RADIANS.match(unit):
-        variable, limits = np.rad2deg(variable), Limits()
     cleaned = xr.apply_ufunc(
-        clean, variable, kwargs={"limits": limits}, dask="parallelized", output_dtypes=[np.float64]
-    )
+        clean_energy if role == ENERGY else clean_pitch_angle,
+        _with_dims(found, _renames(roles)),
+        kwargs={"limits": limits}
+        | ({"radians": bool(criteria.RADIANS.match(unit))} if role == PITCH_ANGLE else {}),
+        dask="parallelized",
+        output_dtypes=[np.float64],
+    ).transpose(..., role)
     cleaned.attrs = {"units": "deg" if role == PITCH_ANGLE else unit}
-    if cleaned.ndim > 1 and isinstance(cleaned.data, np.ndarray):
-        cleaned = cleaned.transpose(..., role)
-        rows = cleaned.values.reshape(-1, cleaned.shape[-1])
-        if len(rows) and np.array_equal(rows, np.broadcast_to(rows[0], rows.shape), equal_nan=True):
-            return xr.Variable((role,), rows[0], cleaned.attrs)
-    return cleaned
+    if isinstance(cleaned.data, np.ndarray):
+        constant = _constant(cleaned)
+        if constant is not None:
+            return xr.Variable((role,), constant, cleaned.attrs)
+    return _for_all_records(cleaned, ds[roles.flux[0]], roles.record_dims)
 
 
-def _unit_hint(flux: xr.DataArray, axis: Axis) -> str:
-    number = str(axis.dim).removeprefix("v").removesuffix("_dim")
-    data_att = flux.attrs.get("data_att")
-    hint = data_att.get(f"depend_{number or 1}_units") if isinstance(data_att, dict) else None
-    return hint if isinstance(hint, str) else ""
+def _constant(table: xr.Variable) -> np.ndarray | None:
+    """The one row of a table of which all rows are equal."""
+    rows = table.values.reshape(-1, table.shape[-1])
+    for column in range(rows.shape[1]) if len(rows) else ():
+        first, values = rows[0, column], rows[:, column]
+        if not (np.isnan(values) if np.isnan(first) else values == first).all():
+            return None
+    return np.asarray(rows[0]) if len(rows) else None
+
+
+def _for_all_records(
+    table: xr.Variable, flux: xr.DataArray, record_dims: tuple[Hashable, ...]
+) -> xr.Variable:
+    """A table broadcast to every record dimension, without a copy and in the flux's chunks."""
+    core = tuple(d for d in (ENERGY, PITCH_ANGLE) if d in table.dims)
+    lacking = [d for d in record_dims if d not in table.dims]
+    if not lacking:
+        return table.transpose(*record_dims, *core)
+    rest = tuple(d for d in record_dims if d in table.dims)
+    table = table.transpose(*rest, *core)
+    sizes = {d: flux.sizes[d] for d in lacking} | {d: table.sizes[d] for d in (*rest, *core)}
+    if table.chunks is None:
+        return xr.Variable(
+            tuple(sizes), np.broadcast_to(table.values, tuple(sizes.values())), table.attrs
+        ).transpose(*record_dims, *core)
+    import dask.array as da
+
+    own = dict(zip(table.dims, table.chunks, strict=True))
+    new = {d: flux.chunksizes.get(d, (flux.sizes[d],)) for d in lacking}
+    chunks = tuple((new | own)[d] for d in sizes)
+    data = da.broadcast_to(table.data, tuple(sizes.values()), chunks=chunks)
+    return xr.Variable(tuple(sizes), data, table.attrs).transpose(*record_dims, *core)
 
 
 def _with_axis(flux: xr.DataArray, role: str, values: xr.Variable) -> xr.DataArray:
-    """Attach an axis: an ascending coordinate without fill, or a table."""
-    if values.dims != (role,) or not isinstance(values.data, np.ndarray):
-        return flux.assign_coords({TABLES[role]: values})
+    """Give the flux an axis as ascending coordinate, without the bins whose value is fill."""
     axis = values.values
     known = np.flatnonzero(np.isfinite(axis))
     if known.size == 0:
@@ -202,23 +268,45 @@ def _with_axis(flux: xr.DataArray, role: str, values: xr.Variable) -> xr.DataArr
             f"every {role} value of the flux {flux.name} is fill, so its bins have no place"
         )
     if known.size < axis.size:
-        log.info("%s: %d of %d bins are fill in %s and left out",
-                 flux.name, axis.size - known.size, axis.size, role)  # fmt: skip
+        log.info(
+            "%s: %d of %d bins are fill in %s and left out",
+            *(flux.name, axis.size - known.size, axis.size, role),
+        )
     order = known[np.argsort(axis[known], kind="stable")]
     if not np.array_equal(order, np.arange(axis.size)):
         flux = flux.isel({role: order})
-        axis = axis[order]
-    flux = _merged(flux, role, axis) if (np.diff(axis) == 0).any() else flux
+    axis = axis[order]
+    starts = bin_starts(axis, logarithmic=role == ENERGY)
+    if not starts.all():
+        flux, axis = _merged(flux, role, starts), axis[starts]
     attrs = {"long_name": "pitch angle" if role == PITCH_ANGLE else "energy", **values.attrs}
-    return flux.assign_coords({role: (role, np.unique(axis), attrs)})
+    return flux.assign_coords({role: (role, axis, attrs)})
 
 
-def _merged(flux: xr.DataArray, role: str, axis: np.ndarray) -> xr.DataArray:
-    """Bins of equal coordinate (a full turn of pitch angle folded) become their mean."""
-    unique, group = np.unique(axis, return_inverse=True)
-    parts = [flux.isel({role: np.flatnonzero(group == g)}).mean(role) for g in range(unique.size)]
-    merged = xr.concat(parts, dim=role, coords="minimal", compat="override")
-    return merged.transpose(*flux.dims).assign_attrs(flux.attrs).rename(flux.name)
+def _merged(flux: xr.DataArray, role: str, starts: np.ndarray) -> xr.DataArray:
+    """Bins of one place (a full turn folded, repeated energies) become their mean."""
+
+    def means(values: np.ndarray) -> np.ndarray:
+        merged = np.moveaxis(group_means(np.moveaxis(values, -1, 0), starts), 0, -1)
+        return merged.astype(values.dtype)
+
+    def merge(array: xr.DataArray) -> xr.DataArray:
+        found = xr.apply_ufunc(
+            means,
+            array.chunk({role: -1}) if array.chunks is not None else array,
+            input_core_dims=[[role]],
+            output_core_dims=[[role]],
+            exclude_dims={role},
+            dask="parallelized",
+            dask_gufunc_kwargs={"output_sizes": {role: int(starts.sum())}},
+            output_dtypes=[array.dtype],
+            keep_attrs=True,
+        )
+        return found.transpose(*array.dims)
+
+    tables = {n: c for n, c in flux.coords.items() if role in c.dims and n in TABLES.values()}
+    merged = {n: merge(c.reset_coords(drop=True)) for n, c in tables.items()}
+    return merge(flux.drop_vars(list(tables))).assign_coords(merged)
 
 
 def describe_axis(values: np.ndarray, unit: str, most: int = 3) -> str:

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xpad import criteria
+from xpad.bins import bin_starts, group_means
 from xpad.errors import GridMismatchError, OptionError, RolesError
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, describe_axis, varies
 
@@ -17,7 +18,10 @@ TABLE_SAMPLE = 10_000
 """Records looked at to find the commonest table; evenly spaced, so chunks do not matter."""
 COMMON_SHARE = 0.05
 GRID_TOLERANCE = 1e-3
-ROWS_AT_ONCE = 2048
+ROWS_AT_ONCE = 256
+"""Small enough that a block's temporary arrays stay in the processor's cache."""
+GAP = 2.5
+"""Steps: across a wider gap between two bins of a table nothing is interpolated."""
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -82,18 +86,25 @@ def _axis_values(flux: xr.DataArray, role: str, *, refuse: bool) -> Doubles:
         raise RolesError(
             f"every {role} value of the flux {flux.name} is fill, so its bins have no place"
         )
-    unique, counts = np.unique(rows, axis=0, return_counts=True, equal_nan=True)
+    # NaN is unequal to itself, also for np.unique over rows; no axis value is negative.
+    unique, counts = np.unique(np.where(np.isfinite(rows), rows, -1.0), axis=0, return_counts=True)
     if refuse and len(unique) > 1:
         raise OptionError(
-            f"the energies of {flux.name} change in time ({len(unique)} tables among the records looked "
-            "at) and energy_tables='refuse'; use energy_tables='interpolate'"
+            f"the energies of {flux.name} change in time ({len(unique)} tables among the records "
+            "looked at) and energy_tables='refuse'; use energy_tables='interpolate'"
         )
     commonest = unique[np.argmax(counts)]
     if counts.max() < COMMON_SHARE * len(rows):
-        finite = np.isfinite(rows)
-        commonest = np.array([np.median(rows[finite[:, i], i]) if finite[:, i].any() else np.nan
-                              for i in range(rows.shape[1])])  # fmt: skip
-    return np.unique(commonest[np.isfinite(commonest)])
+        commonest = _median_table(rows)
+    commonest = np.sort(commonest[commonest >= 0])
+    return commonest[bin_starts(commonest, logarithmic=role == ENERGY)]
+
+
+def _median_table(rows: Doubles) -> Doubles:
+    """Bin by bin the median of the tables with the commonest number of bins; NaN counts as none."""
+    known = np.isfinite(rows).sum(axis=1)
+    most = np.argmax(np.bincount(known))
+    return np.asarray(np.median(rows[known == most, :most], axis=0))
 
 
 def to_grid(
@@ -118,13 +129,16 @@ def to_grid(
     bad = np.zeros(len(flux), dtype=bool)
     if pitch_angle_table is not None:
         table = np.asarray(pitch_angle_table, dtype=np.float64)
+        bad |= ~np.isfinite(table).any(axis=tuple(range(1, table.ndim)))
         if table.ndim == 2:
-            table = np.broadcast_to(table[:, None, :], flux.shape)
-        bad |= ~np.isfinite(table).any(axis=(1, 2))
-        rows = flux.reshape(-1, flux.shape[2])[:, :, None]
-        flat = np.ascontiguousarray(table).reshape(-1, table.shape[2])
-        put = _interpolate(rows, flat, grid.pitch_angle, logarithmic=False)
-        flux = put[:, :, 0].reshape(len(flux), flux.shape[1], grid.pitch_angle.size)
+            swapped = flux.transpose(0, 2, 1)
+            put = _interpolate(swapped, table, grid.pitch_angle, logarithmic=False)
+            flux = put.transpose(0, 2, 1)
+        else:
+            rows = flux.reshape(-1, flux.shape[2])[:, :, None]
+            flat = table.reshape(-1, table.shape[2])
+            put = _interpolate(rows, flat, grid.pitch_angle, logarithmic=False)
+            flux = put.reshape(len(flux), -1, grid.pitch_angle.size)
     if energy_table is not None:
         table = np.asarray(energy_table, dtype=np.float64)
         bad |= ~np.isfinite(table).any(axis=1)
@@ -136,14 +150,17 @@ def _interpolate(values: Floats, source: Doubles, target: Doubles, *, logarithmi
     """Row by row from `source` (rows, n) to `target` (m,): values (rows, n, p) → (rows, m, p).
 
     In log energy (flux in log too where both neighbours are positive), linear
-    in pitch angle. A target beyond the outermost bin by more than half a bin,
-    or between bins of which the nearer is missing, is missing.
+    in pitch angle; of two neighbours of which one is missing, the nearer one
+    decides. A bin reaches half the usual step beyond its middle: a target
+    that no bin reaches, beyond the outermost bin or in a hole of the table
+    (see `_wide_gaps`), is missing. Bins of equal place count as one, their mean.
     """
     out = np.full((len(values), target.size, values.shape[2]), np.nan, dtype=np.float32)
-    same = source.shape[1] == target.size and (source == target).all(axis=1)
-    if np.any(same):
+    same = np.zeros(len(values), dtype=bool)
+    if source.shape[1] == target.size:
+        same = (source == target).all(axis=1)
         out[same] = values[same]
-    different = np.flatnonzero(~np.broadcast_to(same, len(values)))
+    different = np.flatnonzero(~same)
     for start in range(0, different.size, ROWS_AT_ONCE):
         rows = different[start : start + ROWS_AT_ONCE]
         out[rows] = _interpolate_rows(values[rows], source[rows], target, logarithmic)
@@ -153,46 +170,95 @@ def _interpolate(values: Floats, source: Doubles, target: Doubles, *, logarithmi
 def _interpolate_rows(
     values: Floats, source: Doubles, target: Doubles, logarithmic: bool
 ) -> Floats:
-    order = np.argsort(np.where(np.isfinite(source), source, np.inf), axis=1, kind="stable")
-    source = np.take_along_axis(source, order, axis=1)
-    values = np.take_along_axis(values, order[:, :, None], axis=1).astype(np.float64)
-    known = np.isfinite(source).sum(axis=1)[:, None]
+    source, values = _ascending(values, source, logarithmic)
     x, t = (np.log(source), np.log(target)) if logarithmic else (source, target)
-    right = (x[:, None, :] <= t[:, None]).sum(axis=2)
+    known = np.isfinite(x).sum(axis=1, keepdims=True)
+    right = np.zeros((len(source), target.size), dtype=np.intp)
+    for column in source.T:
+        right += column[:, None] <= target
     low = np.clip(right - 1, 0, np.maximum(known - 1, 0))
     high = np.clip(right, 0, np.maximum(known - 1, 0))
     x_low, x_high = np.take_along_axis(x, low, axis=1), np.take_along_axis(x, high, axis=1)
+    step = _usual_step(x)
+    # The distances to the nearest bin on each side; at the ends both are the outermost bin.
+    below, above = np.abs(t - x_low), np.abs(x_high - t)
+    nearest = np.minimum(below, above)
+    between_last = np.clip(low, 0, max(x.shape[1] - 2, 0))
+    wide = np.take_along_axis(_wide_gaps(x, step), between_last, axis=1)
+    outside = (right == 0) | (right >= known) | wide
     with np.errstate(invalid="ignore", divide="ignore"):
-        weight = np.where(x_high > x_low, (t - x_low) / (x_high - x_low), 0.0)
-    y_low = np.take_along_axis(values, low[:, :, None], axis=1)
-    y_high = np.take_along_axis(values, high[:, :, None], axis=1)
-    y = _between(y_low, y_high, weight[:, :, None], logarithmic)
-    outside = (right == 0) | (right >= known)
-    beyond = np.abs(t - x_low) > _half_bin(x, known) + 1e-12
-    y[(outside & beyond) | (known == 0)] = np.nan
-    return y.astype(np.float32)
+        weight = np.where(x_high > x_low, below / (x_high - x_low), 0.0)
+    weight = np.where(outside, (above < below).astype(np.float64), weight)
+    weight[(outside & (nearest > step / 2 + 1e-12)) | (known == 0)] = np.nan
+    return _between(values, low, high, weight, logarithmic)
 
 
-def _between(low: Doubles, high: Doubles, weight: Doubles, logarithmic: bool) -> Doubles:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        y = low + weight * (high - low)
+def _ascending(values: Floats, source: Doubles, logarithmic: bool) -> tuple[Doubles, Floats]:
+    """Rows in ascending order, missing bins last; bins of equal place all hold their mean."""
+    order = np.argsort(np.where(np.isfinite(source), source, np.inf), axis=1, kind="stable")
+    source = np.take_along_axis(source, order, axis=1)
+    values = np.take_along_axis(values, order[:, :, None], axis=1)
+    starts = bin_starts(source, logarithmic=logarithmic)
+    repeated = np.flatnonzero(~starts.all(axis=1))
+    if repeated.size:
+        flat = starts[repeated].ravel()
+        runs = np.diff(np.append(np.flatnonzero(flat), flat.size))
+        held = values[repeated].reshape(flat.size, -1)
+        means = np.repeat(group_means(held, flat), runs, axis=0)
+        places = np.repeat(source[repeated].ravel()[flat], runs)
+        values[repeated] = means.reshape(values[repeated].shape)
+        source[repeated] = places.reshape(source[repeated].shape)
+    return source, values
+
+
+def _between(
+    values: Floats,
+    low: NDArray[np.intp],
+    high: NDArray[np.intp],
+    weight: Doubles,
+    logarithmic: bool,
+) -> Floats:
+    """Values (rows, n, p) between the bins `low` and `high` (rows, m): (rows, m, p)."""
+    rows = np.arange(len(values))[:, None]
+    a, b = values[rows, low], values[rows, high]
+    w = weight[:, :, None].astype(np.float32)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        y = a + w * (b - a)
         if logarithmic:
-            both = (low > 0) & (high > 0)
-            y = np.where(both, np.exp(np.log(low) + weight * (np.log(high) - np.log(low))), y)
-    y = np.where(weight == 0, low, y)
-    nearer = np.where(weight < 0.5, low, high)
-    return np.where(np.isfinite(y), y, nearer)
+            # Of the ratio, whose logarithm is small, float32 is exact enough.
+            ratio = b / a
+            y = np.where((ratio > 0) & np.isfinite(ratio), a * np.exp(w * np.log(ratio)), y)
+    alone = (weight == 0)[:, :, None] | (weight == 1)[:, :, None] | np.isnan(y)
+    y = np.where(alone, np.where(w < 0.5, a, b), y)
+    y[np.isnan(weight)] = np.nan
+    return y
 
 
-def _half_bin(x: Doubles, known: NDArray[np.intp]) -> Doubles:
-    """Half the median distance of neighbouring (distinct) bins of each row, as a column."""
-    steps = np.diff(np.where(np.isfinite(x), x, np.nan), axis=1)
-    steps = np.where(steps > 0, steps, np.nan)
-    has = np.isfinite(steps).any(axis=1)
-    half = np.zeros((len(x), 1))
-    if has.any():
-        half[has, 0] = 0.5 * np.nanmedian(steps[has], axis=1)
-    return half
+def _wide_gaps(x: Doubles, step: Doubles) -> NDArray[np.bool_]:
+    """Which gaps between neighbours (rows, n - 1; one at least) are holes in the table.
+
+    Wider than `GAP` times both the usual step and the smaller of the gaps
+    beside it, since a table may be of several instruments, fine and coarse.
+    """
+    if x.shape[1] < 2:
+        return np.zeros((len(x), 1), dtype=bool)
+    with np.errstate(invalid="ignore"):
+        gaps = np.diff(x, axis=1)
+    edge = np.full((len(x), 1), np.nan)
+    beside = np.fmin(np.hstack([edge, gaps[:, :-1]]), np.hstack([gaps[:, 1:], edge]))
+    return np.asarray(gaps > GAP * np.fmax(beside, step))
+
+
+def _usual_step(x: Doubles) -> Doubles:
+    """The (lower) median distance of a row's distinct neighbours, as a column; 0 of one bin."""
+    with np.errstate(invalid="ignore"):
+        steps = np.diff(np.where(np.isfinite(x), x, np.nan), axis=1)
+    steps = np.sort(np.where(steps > 0, steps, np.inf), axis=1)
+    count = np.isfinite(steps).sum(axis=1, keepdims=True)
+    if not steps.shape[1]:
+        return np.zeros((len(x), 1))
+    middle = np.take_along_axis(steps, np.maximum((count - 1) // 2, 0), axis=1)
+    return np.where(count > 0, middle, 0.0)
 
 
 def require_same_grid(found: Grid, wanted: Grid, flux: xr.DataArray) -> None:
@@ -207,6 +273,11 @@ def require_same_grid(found: Grid, wanted: Grid, flux: xr.DataArray) -> None:
     units = criteria.energy_unit(found.energy_units), criteria.energy_unit(wanted.energy_units)
     if units[0] is not None and units[1] is not None:
         scale = criteria.KEV[units[0]] / criteria.KEV[units[1]]
+    if varies(flux, ENERGY) and scale != 1.0:
+        raise GridMismatchError(
+            f"the data's energies are in {found.energy_units} and change from record to record, "
+            f"the model's are in {wanted.energy_units}; convert the data's to these units"
+        )
     pairs: list[tuple[str, Doubles, Doubles]] = []
     if not varies(flux, ENERGY):
         pairs.append((ENERGY, found.energy * scale, wanted.energy))
@@ -270,18 +341,15 @@ def on_grid(flux: xr.DataArray, grid: Grid) -> xr.DataArray:
 def flat_records(
     flux: Any, energy_table: Any, pitch_angle_table: Any
 ) -> tuple[Floats, Doubles | None, Doubles | None]:
-    """A block's records on one axis, the tables broadcast to them."""
+    """A block's records on one axis; the tables have the flux's record dimensions or none."""
     flux = np.asarray(flux, dtype=np.float32)
     records, energies, pitch_angles = flux.shape[:-2], flux.shape[-2], flux.shape[-1]
     n = int(np.prod(records, dtype=np.int64))
     if energy_table is not None:
         energy_table = np.broadcast_to(energy_table, (*records, energies)).reshape(n, energies)
     if pitch_angle_table is not None:
-        table = np.asarray(pitch_angle_table)
-        if table.ndim == len(records) + 1 or table.ndim == 1:
-            whole = np.broadcast_to(table, (*records, pitch_angles))
-            pitch_angle_table = whole.reshape(n, pitch_angles)
-        else:
-            whole = np.broadcast_to(table, (*records, energies, pitch_angles))
-            pitch_angle_table = whole.reshape(n, energies, pitch_angles)
+        own = np.asarray(pitch_angle_table)
+        by_energy = own.ndim == len(records) + 2
+        shape = (energies, pitch_angles) if by_energy else (pitch_angles,)
+        pitch_angle_table = np.broadcast_to(own, (*records, *shape)).reshape(n, *shape)
     return flux.reshape(n, energies, pitch_angles), energy_table, pitch_angle_table

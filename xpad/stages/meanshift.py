@@ -1,0 +1,487 @@
+"""Mean shift with a flat kernel: how many groups there are, and where.
+
+The result is scikit-learn's `MeanShift(bandwidth=…, bin_seeding=True)`: the same seeds, the same
+ball, the same stopping rule and the same removal of duplicates. Only the mean over a ball is found
+in another way, from sums along lines, since scikit-learn's takes minutes for a million points.
+"""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xpad.errors import NotEnoughDataError, OptionError
+from xpad.stages import kmeans
+
+__all__ = ["Cells", "MeanShift", "assign", "estimate_bandwidth", "modes", "modes_of_cells"]
+
+Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
+
+CELLS_PER_BANDWIDTH = 64
+STOP = 1e-3
+"""A seed has arrived when it moves by less than this share of the bandwidth (scikit-learn's)."""
+
+
+@dataclass(frozen=True)
+class MeanShift:
+    """The modes of a set of points.
+
+    Attributes
+    ----------
+    modes : (k, c) float64
+        Ordered as scikit-learn orders them: by descending intensity, then coordinates.
+    intensity : (k,) int64
+        Points within the bandwidth of each mode.
+    n_iter : int
+        Moves of the seed that took the most.
+    bandwidth : float
+    """
+
+    modes: Float64
+    intensity: Int64
+    n_iter: int
+    bandwidth: float
+
+
+def estimate_bandwidth(
+    x: ArrayLike, *, quantile: float = 0.1, n_samples: int = 6000, random_state: int = 0
+) -> float:
+    """Mean distance from a point to the one at the given quantile of its neighbours.
+
+    Parameters
+    ----------
+    x : (rows, c)
+    quantile : float
+        Share of the points that are to be nearer, within 0…1.
+    n_samples : int
+        Points drawn for it.
+    random_state : int
+
+    Returns
+    -------
+    float
+        What `sklearn.cluster.estimate_bandwidth` returns.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are fewer than two points.
+    OptionError
+        If the quantile is not within 0…1.
+
+    Examples
+    --------
+    >>> estimate_bandwidth([[0.0], [1.0], [2.0], [3.0]], quantile=0.5)
+    1.0
+    """
+    from sklearn import cluster
+
+    points = _points(x)
+    if len(points) < 2:
+        raise NotEnoughDataError(
+            f"a bandwidth needs two points and there are {len(points)}: "
+            "give more usable records, or pass bandwidth= or k="
+        )
+    if not 0 <= quantile <= 1:
+        raise OptionError(f"quantile={quantile}; it must be within 0 and 1")
+    bandwidth = cluster.estimate_bandwidth(
+        points, quantile=quantile, n_samples=n_samples, random_state=random_state
+    )
+    return float(bandwidth)
+
+
+def modes(
+    x: ArrayLike,
+    bandwidth: float,
+    *,
+    bin_seeding: bool = True,
+    max_iter: int = 300,
+    max_points: int = 2_000_000,
+) -> MeanShift:
+    """The modes that mean shift climbs to.
+
+    Parameters
+    ----------
+    x : (rows, c)
+    bandwidth : float
+        Radius of the flat kernel.
+    bin_seeding : bool
+        Start from the points rounded to whole bandwidths; False: from every point.
+    max_iter : int
+        Moves of a seed at most.
+    max_points : int
+        More points than this are binned into cells of 1/64 bandwidth first, so that the cost does
+        not grow with their number. Modes then agree with those of the points to about 0.1 % of the
+        bandwidth.
+
+    Returns
+    -------
+    MeanShift
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there is no point, or the bandwidth is zero because points coincide.
+    OptionError
+        If the bandwidth is not a positive number.
+
+    References
+    ----------
+    .. [1] Comaniciu and Meer (2002), doi 10.1109/34.1000236.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> r = np.random.default_rng(0)
+    >>> x = np.concatenate([r.normal(0, 1, (500, 3)), r.normal(9, 1, (200, 3))])
+    >>> modes(x, 3.0).modes.round(0) + 0.0
+    array([[0., 0., 0.],
+           [9., 9., 9.]])
+    """
+    points = _points(x)
+    _check(points.shape[0], bandwidth)
+    if bin_seeding and len(points) > max_points:
+        cells = Cells.of(points, bandwidth / CELLS_PER_BANDWIDTH)
+        return modes_of_cells(cells, bandwidth, max_iter=max_iter)
+    seeds: Float64 = points
+    if bin_seeding:
+        bins = _distinct(np.round(points / bandwidth).astype(np.int64))
+        if len(bins) < len(points):
+            seeds = (bins * bandwidth).astype(np.float64)
+    return _modes(_Lines(points, np.ones(len(points)), bandwidth), seeds, bandwidth, max_iter)
+
+
+def modes_of_cells(cells: Cells, bandwidth: float, *, max_iter: int = 300) -> MeanShift:
+    """As `modes`, of points that were binned into cells.
+
+    Parameters
+    ----------
+    cells : Cells
+        Of size `bandwidth / CELLS_PER_BANDWIDTH`.
+    bandwidth : float
+    max_iter : int
+
+    Returns
+    -------
+    MeanShift
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(500, 3))
+    >>> halves = [Cells.of(half, 3.0 / CELLS_PER_BANDWIDTH) for half in (x[:200], x[200:])]
+    >>> len(modes_of_cells(halves[0] + halves[1], 3.0).modes)
+    1
+    """
+    _check(len(cells.count), bandwidth)
+    if not math.isclose(cells.size * CELLS_PER_BANDWIDTH, bandwidth, rel_tol=1e-9):
+        raise OptionError(
+            f"cells of size {cells.size} do not fit bandwidth={bandwidth}: "
+            f"bin with size={bandwidth / CELLS_PER_BANDWIDTH}"
+        )
+    half = CELLS_PER_BANDWIDTH // 2
+    bins = _distinct((cells.index + half) // CELLS_PER_BANDWIDTH)
+    seeds = (bins * bandwidth).astype(np.float64)
+    centroids = cells.total / cells.count[:, None]
+    return _modes(_Lines(centroids, cells.count, bandwidth), seeds, bandwidth, max_iter)
+
+
+def assign(modes: ArrayLike, x: ArrayLike) -> NDArray[np.int16]:
+    """The nearest mode of each row (the first of equally near ones; -1 where a row has NaN).
+
+    Examples
+    --------
+    >>> assign([[0.0], [4.0]], [[1.0], [2.0], [3.0]])
+    array([0, 0, 1], dtype=int16)
+    """
+    return kmeans.assign(modes, x)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Points binned on a grid of cubes with a corner at the origin. Merge by `+`.
+
+    Attributes
+    ----------
+    size : float
+        Edge of a cell.
+    index : (m, c) int64
+        Which cells hold points: cell i spans i·size to (i + 1)·size.
+    count : (m,) int64
+    total : (m, c) float64
+        Sum of the coordinates of a cell's points.
+    """
+
+    size: float
+    index: Int64
+    count: Int64
+    total: Float64
+
+    @classmethod
+    def of(cls, x: ArrayLike, size: float) -> Cells:
+        """Bin the rows of `x`."""
+        points = _points(x)
+        index = np.floor(points / size).astype(np.int64)
+        return cls._reduced(size, index, np.ones(len(points), np.int64), points)
+
+    def __add__(self, other: Cells) -> Cells:
+        if self.size != other.size:
+            raise OptionError(f"cells of sizes {self.size} and {other.size} cannot be merged")
+        return self._reduced(
+            self.size,
+            np.concatenate([self.index, other.index]),
+            np.concatenate([self.count, other.count]),
+            np.concatenate([self.total, other.total]),
+        )
+
+    @classmethod
+    def _reduced(cls, size: float, index: Int64, count: Int64, total: Float64) -> Cells:
+        order, starts, _ = _groups(index)
+        return cls(
+            size,
+            index[order[starts]],
+            np.add.reduceat(count[order], starts) if len(order) else count,
+            np.add.reduceat(total[order], starts, axis=0) if len(order) else total,
+        )
+
+
+# ----------------------------------------------------------------------------------------- climbing
+
+
+def _points(x: ArrayLike) -> Float64:
+    points = np.asarray(x, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] == 0:
+        raise OptionError(f"points have shape {points.shape}; wanted (rows, components)")
+    if not np.isfinite(points).all():
+        raise OptionError("points are not all finite: leave out the records that are not usable")
+    return points
+
+
+def _check(n: int, bandwidth: float) -> None:
+    if n == 0:
+        raise NotEnoughDataError("mean shift has no point: give it at least one usable record")
+    if bandwidth == 0:
+        raise NotEnoughDataError(
+            "the bandwidth of mean shift is 0, since too many points coincide: "
+            "raise quantile=, or pass bandwidth= or k="
+        )
+    if not 0 < bandwidth < math.inf:
+        raise OptionError(f"bandwidth={bandwidth}; it must be positive and finite")
+
+
+def _modes(lines: _Lines, seeds: Float64, bandwidth: float, max_iter: int) -> MeanShift:
+    centres, intensity, moves = _climb(lines, seeds, bandwidth, max_iter)
+    if len(centres) == 0:
+        raise NotEnoughDataError(
+            f"no point lies within bandwidth={bandwidth} of a seed: raise the bandwidth"
+        )
+    order = np.lexsort((*centres.T[::-1], intensity))[::-1]
+    kept = _without_duplicates(centres[order], bandwidth)
+    return MeanShift(centres[order][kept], intensity[order][kept], moves, float(bandwidth))
+
+
+def _climb(
+    lines: _Lines, seeds: Float64, bandwidth: float, max_iter: int
+) -> tuple[Float64, Int64, int]:
+    """Where the seeds arrive, the points around there, and the most moves that one made."""
+    # Means are rounded far below what matters, so that seeds whose balls come to hold the same
+    # points go on as one; `known` then spares them all but the first one's steps.
+    grain = bandwidth * 2.0**-36
+    known: dict[bytes, tuple[Float64, int]] = {}
+
+    def climb(seed: Float64) -> tuple[Float64, int, int]:
+        place, moves = seed, 0
+        while True:
+            step = known.get(place.tobytes())
+            if step is None:
+                total, count = lines.ball(place)
+                mean = np.round(total / max(count, 1) / grain) * grain
+                step = known[place.tobytes()] = (mean, count)
+            mean, count = step
+            if count == 0:
+                return place, 0, moves
+            shift = math.dist(mean, place)
+            place = mean
+            if shift <= STOP * bandwidth or moves == max_iter:
+                return place, count, moves
+            moves += 1
+
+    with ThreadPoolExecutor() as pool:
+        arrived = list(pool.map(climb, seeds))
+    reached = {tuple(place): count for place, count, _ in arrived if count}
+    centres = np.array(list(reached), dtype=np.float64).reshape(len(reached), seeds.shape[1])
+    intensity = np.array(list(reached.values()), dtype=np.int64)
+    return centres, intensity, max((moves for *_, moves in arrived), default=0)
+
+
+def _without_duplicates(centres: Float64, bandwidth: float) -> NDArray[np.bool_]:
+    """Which centres to keep: each removes the later ones within the bandwidth."""
+    kept = np.ones(len(centres), bool)
+    for i, centre in enumerate(centres):
+        if kept[i]:
+            later = centres[i + 1 :]
+            kept[i + 1 :] &= np.square(later - centre).sum(axis=1) > bandwidth**2
+    return kept
+
+
+# ---------------------------------------------------------------------------------- sums in a ball
+
+
+class _Lines:
+    """Weighted points on lines, for the number and the sum of those within a ball.
+
+    The axis of the widest spread runs along the lines; on the others, space is cut into columns
+    of equal width, each of which is a line of points in order. Of each column, a ball takes a
+    stretch that is inside wherever in the column its points are, whose sum is the difference of
+    two cumulative sums, and at the stretch's two ends points that are compared one by one.
+    """
+
+    def __init__(self, points: Float64, weight: NDArray[Any], radius: float) -> None:
+        n, c = points.shape
+        self._radius = radius
+        along = int(np.argmax(np.ptp(points, axis=0)))
+        self._axes = np.array([axis for axis in range(c) if axis != along] + [along])
+        self._back = np.argsort(self._axes)
+        # A ball's work is the columns it meets, ~ fineness ** (c - 1), and the points at their
+        # ends, ~ n / fineness. The factor is measured, at 1e4 to 1e6 points in three dimensions.
+        fineness = min(max(round(0.26 * n ** (1 / c)), 2), CELLS_PER_BANDWIDTH)
+        self._width = radius / fineness
+
+        points = points[:, self._axes]
+        order, heads, columns = self._sorted_by_column(points)
+        self._points = points[order]
+        self._weight = np.asarray(weight, np.float64)[order]
+        self._slab = columns[:, 0] if c > 1 else np.zeros(1, np.int64)
+        self._low = np.minimum.reduceat(self._points[:, :-1], heads, axis=0).T.copy()
+        self._high = np.maximum.reduceat(self._points[:, :-1], heads, axis=0).T.copy()
+        self._index_bins(heads)
+
+        moments = self._weight[:, None] * np.insert(self._points, 0, 1.0, axis=1)
+        self._cumulative = np.zeros((n + 1, c + 1))
+        np.cumsum(moments, axis=0, out=self._cumulative[1:])
+
+    def _sorted_by_column(self, points: Float64) -> tuple[Int64, Int64, Int64]:
+        """The order of the points, where in it each column begins, and the columns' indices."""
+        column = np.floor(points[:, :-1] / self._width).astype(np.int64)
+        _, heads, member = _groups(column)
+        order = np.lexsort((points[:, -1], member))
+        heads = np.flatnonzero(np.diff(member[order], prepend=-1))
+        return order, heads, column[order[heads]]
+
+    def _index_bins(self, heads: Int64) -> None:
+        """For each bin along each column, the first point that is in it or beyond.
+
+        Bins without points count, so that a place is found without a search; they are made wider
+        where that would take more memory than the points.
+        """
+        n = len(self._points)
+        ends = np.append(heads[1:], n)
+        z = self._points[:, -1]
+        self._start = z.min()
+        self._bin = self._width
+        while np.sum((z[ends - 1] - z[heads]) / self._bin) > 4 * n + 1_000_000:
+            self._bin *= 2
+        bins = self._bin_of(z)
+        n_bins = bins[ends - 1] - bins[heads] + 1
+        # One more slot a column says where the column ends.
+        after = np.cumsum(n_bins + 1)
+        self._last_slot = after - 1
+        self._first_slot = self._last_slot - n_bins
+        self._slot_of_bin_0 = self._first_slot - bins[heads]
+        slot = np.repeat(self._slot_of_bin_0, ends - heads) + bins
+        begins = np.full(after[-1], n, np.int32)
+        new = np.flatnonzero(np.diff(slot, prepend=-1))
+        begins[slot[new]] = new
+        begins[self._last_slot] = ends
+        self._begins = np.minimum.accumulate(begins[::-1])[::-1].copy()
+
+    def _bin_of(self, z: Float64) -> Int64:
+        """The bin of each place; of one before the first bin, that or one after (both are safe)."""
+        return ((z - self._start) * (1 / self._bin)).astype(np.int64)
+
+    def ball(self, centre: Float64) -> tuple[Float64, int]:
+        """The sum and the weight of the points within the radius of `centre`."""
+        centre = centre[self._axes]
+        # Rounding must never put a point among those that are not compared: hence the margin.
+        margin = 1e-9 * self._radius
+        columns, near, far = self._columns_near(centre[:-1])
+        outer = np.sqrt(np.maximum(self._radius**2 - near, 0)) + margin
+        inner = np.sqrt(np.maximum(self._radius**2 - far, 0)) - margin
+
+        lowest, highest = self._first_slot[columns], self._last_slot[columns]
+        bin_0 = self._slot_of_bin_0[columns]
+
+        def first_at(z: Float64, after: int) -> NDArray[np.int32]:
+            """The first point of each column in the bin of `z`, or in the one after, or beyond."""
+            slot = self._bin_of(z) + (bin_0 + after)
+            return self._begins[np.clip(slot, lowest, highest, out=slot)]
+
+        z = centre[-1]
+        first, last = first_at(z - outer, 0), first_at(z + outer, 1)
+        inside_first, inside_last = first_at(z - inner, 1), first_at(z + inner, 0)
+        none = (inner <= 0) | (far > self._radius**2) | (inside_first >= inside_last)
+        inside_first[none] = inside_last[none] = first[none]
+
+        moments = (
+            self._cumulative.take(inside_last, axis=0) - self._cumulative.take(inside_first, axis=0)
+        ).sum(axis=0)
+        edge = _ranges(np.append(first, inside_last), np.append(inside_first, last))
+        points = self._points.take(edge, axis=0)
+        offset = points - centre
+        within = np.einsum("ij,ij->i", offset, offset) <= self._radius**2
+        weight = self._weight.take(edge) * within
+        total = moments[1:] + weight @ points
+        return total[self._back], round(moments[0] + weight.sum())
+
+    def _columns_near(self, centre: Float64) -> tuple[Int64, Float64, Float64]:
+        """Columns that a ball may meet, their squared distances: the least, the greatest."""
+        if len(centre) == 0:
+            return np.zeros(1, np.int64), np.zeros(1), np.zeros(1)
+        first = np.floor((centre[0] - self._radius) / self._width)
+        last = np.floor((centre[0] + self._radius) / self._width)
+        start, stop = np.searchsorted(self._slab, [first, last + 1])
+        near, far = np.zeros(stop - start), np.zeros(stop - start)
+        for low, high, c in zip(self._low, self._high, centre, strict=True):
+            below, above = low[start:stop] - c, c - high[start:stop]
+            near += np.square(np.maximum(np.maximum(below, above), 0))
+            far += np.square(np.minimum(below, above))
+        met = np.flatnonzero(near <= self._radius**2 * (1 + 1e-9))
+        return met + start, near[met], far[met]
+
+
+def _ranges(starts: Int64, stops: Int64) -> Int64:
+    """All of range(start, stop), one after another."""
+    lengths = stops - starts
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
+
+
+def _distinct(index: Int64) -> Int64:
+    order, starts, _ = _groups(index)
+    return index[order[starts]]
+
+
+def _groups(index: Int64) -> tuple[Int64, Int64, Int64]:
+    """Equal rows: an order that brings them together, where each group begins, and its number."""
+    if index.size == 0:
+        order = np.arange(len(index))
+        return order, order[:1], np.zeros(len(index), np.int64)
+    low = index.min(axis=0)
+    spans = [int(span) for span in index.max(axis=0) - low + 1]
+    if math.prod(spans) < 2**62:
+        key = np.zeros(len(index), np.int64)
+        for axis, span in enumerate(spans):
+            key = key * span + (index[:, axis] - low[axis])
+    else:
+        key = np.unique(index, axis=0, return_inverse=True)[1].reshape(-1)
+    order = np.argsort(key, kind="stable")
+    new = np.diff(key[order], prepend=-1) != 0
+    member = np.empty(len(index), np.int64)
+    member[order] = np.cumsum(new) - 1
+    return order, np.flatnonzero(new), member
