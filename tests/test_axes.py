@@ -265,6 +265,12 @@ def test_assigned_axes_of_another_flux() -> None:
         xpad.recognise(missions.plain(i=2).assign(k=("z", [1, 2])).pad.assign_roles(energy="k"))
 
 
+def test_assigned_text_is_refused(anonymous: xr.Dataset) -> None:
+    ds = anonymous.assign_coords(label=("x", ["a", "b", "c"]))
+    with pytest.raises(RolesError, match="energy='label' was assigned, but holds no numbers"):
+        xpad.recognise(ds.pad.assign_roles(flux="j", energy="label", pitch_angle="y"))
+
+
 def test_assigned_axes_on_one_dimension(anonymous: xr.Dataset) -> None:
     with pytest.raises(RolesError, match="one dimension of 'j'"):
         xpad.recognise(anonymous.pad.assign_roles(flux="j", energy="x", pitch_angle="x"))

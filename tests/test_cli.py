@@ -51,10 +51,11 @@ def test_every_setting_is_an_option():
 
 
 def test_options_reach_the_settings():
-    arguments = parser().parse_args(
+    text = (
         "cluster a -o b --max-train 5 --encoder none --restore-best --energies 1 2 --normalise 90deg "
-        "--patience none --background 3 --bandwidth 0.5 --quantile 0.2".split()
+        "--patience none --background 3 --bandwidth 0.5 --quantile 0.2"
     )
+    arguments = parser().parse_args(text.split())
     given = {k[4:]: v for k, v in vars(arguments).items() if k.startswith("set_")}
     assert given == {
         "max_train": 5, "encoder": None, "restore_best": True, "energies": [1.0, 2.0],

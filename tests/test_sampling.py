@@ -1,5 +1,7 @@
 """The split depends on position, number of records and seed, and on nothing else."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,10 +28,7 @@ from xpad.sampling import (
 def test_any_partition_gives_the_same_numbers(total, seed, cuts):
     whole = stratified_uniform(np.arange(total), total, seed)
     edges = [0, *sorted(min(c, total) for c in cuts), total]
-    parts = [
-        stratified_uniform(np.arange(a, b), total, seed)
-        for a, b in zip(edges, edges[1:], strict=False)
-    ]
+    parts = [stratified_uniform(np.arange(a, b), total, seed) for a, b in pairwise(edges)]
     np.testing.assert_array_equal(whole, np.concatenate(parts))
     backwards = stratified_uniform(np.arange(total)[::-1], total, seed)
     np.testing.assert_array_equal(whole, backwards[::-1])

@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xpad.errors import OptionError, ReaderError
-from xpad.simulation import simulate, to_cdf
-from xpad.simulation import clock, instrument, records
+from xpad.simulation import clock, instrument, records, simulate, to_cdf
 from xpad.simulation.clock import BLOCK, Mission, kept, slot_times
 from xpad.simulation.orbit import orbit
 from xpad.simulation.storms import E_FOLDING_MEV

@@ -122,7 +122,7 @@ def test_changed_settings(saved):
 def test_lost_parts(saved, lost):
     path = Path(saved, lost)
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(ModelStoreError, match="damaged|not a readable"):
+    with pytest.raises(ModelStoreError, match=r"damaged|not a readable"):
         xpad.load_model(saved)
 
 

@@ -34,11 +34,12 @@ class PadAccessor(Generic[T]):
     __slots__ = ("_obj", "_original")
 
     def __init__(self, obj: T, original: Any) -> None:
-        self._obj = obj
+        self._obj: T = obj
         self._original = original
 
     def __call__(self, *args: Any, **kwargs: Any) -> T:
-        return self._original(self._obj, *args, **kwargs)  # type: ignore[no-any-return]
+        """Call xarray's own `pad`: pad along dimensions."""
+        return self._original(self._obj, *args, **kwargs)
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -69,9 +70,10 @@ class PadAccessor(Generic[T]):
     @property
     def plot(self) -> PadPlots:
         """Pictures of a result: catalogue, labels, components, training, k."""
+        from xpad.axes import as_dataset
         from xpad.plot import PadPlots
 
-        return PadPlots(self._obj)
+        return PadPlots(as_dataset(self._obj))
 
     def assign_roles(
         self,
@@ -169,8 +171,9 @@ class PadAccessor(Generic[T]):
     def catalogue(self, *, prefix: str = "pad") -> xr.Dataset:
         """One entry per cluster: mean PAD, count, share; see `xpad.catalogue`."""
         import xpad
+        from xpad.axes import as_dataset
 
-        return xpad.catalogue(self._obj, prefix=prefix)
+        return xpad.catalogue(as_dataset(self._obj), prefix=prefix)
 
 
 class PadAccess:

@@ -86,23 +86,24 @@ def run(
     if not blocks or not any(hasattr(piece, "dask") for piece in blocks[0]):
         results = [function(*block, **kwargs) for block in blocks]
         return reduce(combine, results) if combine is not None else results
-    import dask
+    import dask.base
+    from dask.delayed import delayed
 
     # Models and grids are traversed once, not once a block.
-    bound = {k: dask.delayed(v, pure=True, traverse=False) for k, v in kwargs.items()}
-    task = dask.delayed(function, pure=False, name=None)
+    bound = {k: delayed(v, pure=True, traverse=False) for k, v in kwargs.items()}
+    task = delayed(function, pure=False, name=None)
     level = [task(*block, **bound, dask_key_name=f"{name}-{i}") for i, block in enumerate(blocks)]
     if combine is None:
-        return list(dask.compute(*level))
+        return list(dask.base.compute(*level))
     depth = 0
     while len(level) > 1:
         groups = [level[i : i + FAN_IN] for i in range(0, len(level), FAN_IN)]
         level = [
-            dask.delayed(_fold)(g, combine, dask_key_name=f"{name}-combine-{depth}-{i}")
+            delayed(_fold)(g, combine, dask_key_name=f"{name}-combine-{depth}-{i}")
             for i, g in enumerate(groups)
         ]
         depth += 1
-    return dask.compute(level[0])[0]
+    return dask.base.compute(level[0])[0]
 
 
 def _fold(results: list[Any], combine: Callable[[Any, Any], Any]) -> Any:

@@ -211,7 +211,7 @@ def run_info(arguments: argparse.Namespace) -> None:
     roles = xpad.recognise(ds, arguments.variable)
     print(
         formatting.text(
-            ds if arguments.variable is None else ds.pad.assign_roles(flux=arguments.variable)
+            ds if arguments.variable is None else xpad.assign_roles(ds, flux=arguments.variable)
         )
     )
     if not roles.record_dims:
@@ -363,7 +363,7 @@ def write_result(
     Without the flux, what the pictures need of it is written: each cluster's
     mean PAD, and a spectrogram of bounded length.
     """
-    import dask
+    import dask.base
     import xarray as xr
 
     from xpad import statistics
@@ -375,7 +375,7 @@ def write_result(
     flux = result_flux(out, prefix)
     spectrum = statistics.quicklook(flux, prefix=prefix)
     lazy = [out[n].data for n in names] + [spectrum.data]
-    *arrays, spectrogram = dask.compute(*lazy)
+    *arrays, spectrogram = dask.base.compute(*lazy)
     for name, values in zip(names, arrays, strict=True):
         out[name] = out[name].copy(data=values)
     entries = statistics.catalogue(out, flux, prefix=prefix)

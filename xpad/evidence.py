@@ -177,7 +177,8 @@ class Check:
     def __repr__(self) -> str:
         share = self.n_usable / self.n_records if self.n_records else 0.0
         lines = [
-            f"<xpad check of {self.flux}: {self.n_usable:,} of {self.n_records:,} records usable ({share:.1%})>",
+            f"<xpad check of {self.flux}: {self.n_usable:,} of {self.n_records:,} records usable "
+            f"({share:.1%})>",
             f"    picked           {self.picked}",
             f"    grid             {self.grid}",
         ]

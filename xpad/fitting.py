@@ -16,7 +16,7 @@ from xpad.blocks import run
 from xpad.errors import NotEnoughDataError, warn
 from xpad.flux import canonical_flux, record_dims
 from xpad.model import Model, Pads
-from xpad.normalise import is_bounded
+from xpad.normalisation import is_bounded
 from xpad.presets import DEFAULT_PRESET, Options, Settings, resolve
 from xpad.progress import Progress
 from xpad.provenance import identity, versions
@@ -322,10 +322,11 @@ def _fit_clusters(
                 if s.k is None
                 else "k=1: every usable record gets label 0"
             )
-        if s.labeller == "ward":
-            found = ward.fit(components, k, max_samples=s.max_ward, random_state=s.seed("cluster"))
-        else:
-            found = kmeans.fit(components, k, n_init=s.n_init, random_state=s.seed("cluster"))
+        found = (
+            ward.fit(components, k, max_samples=s.max_ward, random_state=s.seed("cluster"))
+            if s.labeller == "ward"
+            else kmeans.fit(components, k, n_init=s.n_init, random_state=s.seed("cluster"))
+        )
         scores = {
             "meanshift": _scores(components, meanshift.assign(shifted.modes, components)),
             s.labeller: _scores(components, kmeans.assign(found.centres, components)),
@@ -435,11 +436,11 @@ def warn_about_times(flux: xr.DataArray) -> None:
         index = flux.indexes.get(dim)
         if not isinstance(index, pd.DatetimeIndex):
             continue
-        missing = int(index.isna().sum())
+        absent = np.asarray(index.isna())
         faults = []
-        if missing:
-            faults.append(f"{missing} missing (NaT)")
-        known = index[~index.isna()] if missing else index
+        if absent.any():
+            faults.append(f"{int(absent.sum())} missing (NaT)")
+        known = index[~absent]
         if not known.is_monotonic_increasing:
             faults.append("not sorted")
         if not known.is_unique:

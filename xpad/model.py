@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.normalise import normalise_pads
+from xpad.normalisation import normalise_pads
 from xpad.presets import Settings
 from xpad.regrid import Grid, to_grid
 from xpad.usable import OK, record_flags
@@ -72,7 +72,7 @@ def prepare(
         measured.sum(axis=(1, 2), dtype=np.int32),
         positive.sum(axis=(1, 2), dtype=np.int32),
         bad_axis,
-        measured.any(axis=0),
+        np.asarray(measured.any(axis=0)),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, TypedDict
 
 from xpad.errors import OptionError
-from xpad.normalise import METHODS
+from xpad.normalisation import METHODS
 
 Normalise = Literal["max", "max_energy", "90deg"]
 Missing = Literal["zero", "mask"]
@@ -110,7 +110,10 @@ class Settings:
             raise OptionError(
                 f"unknown setting {unknown[0]!r}; the settings are {', '.join(sorted(known))}"
             )
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        plain: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**plain)
 
 
 class Options(TypedDict, total=False):
@@ -173,7 +176,7 @@ def resolve(preset: str, options: Mapping[str, Any]) -> Settings:
         raise OptionError(
             f"{unknown[0]!r} is not a setting; the settings are {', '.join(sorted(known))}"
         )
-    values = {
+    values: dict[str, Any] = {
         k: tuple(float(x) for x in v) if k in ("energies", "background") and _is_sequence(v) else v
         for k, v in options.items()
     }

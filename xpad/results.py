@@ -16,7 +16,7 @@ from xpad.errors import OptionError
 from xpad.fitting import fit
 from xpad.flux import ENERGY, PITCH_ANGLE, canonical_flux, record_dims, varies
 from xpad.model import Model
-from xpad.normalise import METHODS, normalise_pads
+from xpad.normalisation import METHODS, normalise_pads
 from xpad.presets import DEFAULT_PRESET, Options, Settings
 from xpad.regrid import Grid, flat_records, on_grid, require_same_grid
 from xpad.sampling import SPLIT_ATTRS
@@ -272,18 +272,14 @@ def _checked(
 
 
 def _require_grid(flux: xr.DataArray, model: Model) -> None:
-    from dataclasses import replace
-
-    found = model.grid
-    for role in (ENERGY, PITCH_ANGLE):
-        if role in flux.coords:
-            units = (
-                {"energy_units": str(flux.coords[role].attrs.get("units", ""))}
-                if role == ENERGY
-                else {}
-            )
-            found = replace(found, **{role: flux.coords[role].values}, **units)
-    require_same_grid(found, model.grid, flux)
+    """Compare the axes that do not vary; those that do are put onto the model's grid."""
+    energy, units, pitch_angle = model.grid.energy, model.grid.energy_units, model.grid.pitch_angle
+    if ENERGY in flux.coords:
+        energy = flux.coords[ENERGY].values
+        units = str(flux.coords[ENERGY].attrs.get("units", ""))
+    if PITCH_ANGLE in flux.coords:
+        pitch_angle = flux.coords[PITCH_ANGLE].values
+    require_same_grid(Grid(energy, pitch_angle, units), model.grid, flux)
 
 
 def _labelled(ds: xr.Dataset, flux: xr.DataArray, model: Model, prefix: str) -> xr.Dataset:
@@ -440,7 +436,8 @@ def _on_rows(
     arrays: Sequence[Any], given: Sequence[bool], size: int, function: Callable[..., Any]
 ) -> np.ndarray:
     pieces = iter(arrays)
-    flux, energies, pitch_angles = (next(pieces) if there else None for there in given)
+    flux, energies, pitch_angles = (np.asarray(next(pieces)) if there else None for there in given)
+    assert flux is not None
     records = flux.shape[:-2]
     rows = function(*flat_records(flux, energies, pitch_angles))
     return np.asarray(rows, dtype=np.float32).reshape(*records, size)

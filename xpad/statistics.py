@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import GridMismatchError, OptionError, RolesError
-from xpad.normalise import METHODS, normalise_pads
+from xpad.normalisation import METHODS, normalise_pads
 
 CELL_DIMS = ("energy", "pitch_angle")
 
@@ -137,7 +137,7 @@ def mean_pads(
         Number of clusters.
     normalise : {"max", "max_energy", "90deg", None}
         Divide each record, or each of its energies, by its reference first (see
-        `xpad.normalise.normalise_pads`); ``None`` takes the values as they are. What has no
+        `xpad.normalisation.normalise_pads`); ``None`` takes the values as they are. What has no
         positive reference is left out of a normalised mean.
 
     Returns

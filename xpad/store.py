@@ -169,7 +169,7 @@ def load_model(path: PathLike) -> Model:
     """
     path = Path(path)
     tree = _opened(path)
-    stated = {k: v for k, v in tree.attrs.items() if k != "sha256"}
+    stated = {str(k): v for k, v in tree.attrs.items() if k != "sha256"}
     if stated.get("format") != FORMAT:
         raise ModelStoreError(
             f"{path} is a Zarr store but holds no xpad model; give what model.save wrote, "
