@@ -1,0 +1,58 @@
+"""What the README and the docs show runs as it stands there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def python_blocks(name):
+    return re.findall(r"^[ ]*```python\n(.*?)```", (ROOT / name).read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Consolidated metadata:UserWarning")
+@pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning")
+def test_readme_runs_as_one_session(tmp_path, monkeypatch):
+    import matplotlib.pyplot as plt
+
+    monkeypatch.chdir(tmp_path)
+    blocks = python_blocks("README.md")
+    assert len(blocks) >= 2
+    session: dict = {}
+    for block in blocks:
+        # A tenth of the data, so that the same lines take seconds.
+        exec(compile(block.replace("days=3,", "days=0.5,"), "README.md", "exec"), session)
+    plt.close("all")
+    assert session["out"].pad_label.size == session["ds"].sizes["Epoch"]
+    assert (tmp_path / "labels.zarr").is_dir()
+    assert session["model"].k >= 2
+
+
+def test_method_page_figures_are_those_its_code_prints(capsys):
+    import textwrap
+
+    page = (ROOT / "docs" / "method.md").read_text()
+    for block in python_blocks("docs/method.md"):
+        exec(compile(textwrap.dedent(block), "method.md", "exec"), {})
+    printed = capsys.readouterr().out
+    shares = [line for line in printed.splitlines() if "above 3 MeV" in line]
+    assert len(shares) == 3
+    for line, e_folding in zip(shares, ("0.3", "0.5", "0.8"), strict=True):
+        row = next(r for r in page.splitlines() if r.startswith(f"| {e_folding} MeV |"))
+        first = float(re.search(r"'([\d.]+) %'", line)[1])
+        assert first == pytest.approx(float(row.split("|")[2].strip(" %")), abs=0.5)
+    scatter = {a: float(b) for a, b in re.findall(r"^([\d.]+) ([\d.]+)$", printed, re.MULTILINE)}
+    row = next(r for r in page.splitlines() if "scatter of a normalised bin" in r)
+    told = [float(v) for v in row.split("|")[2:-1]]
+    assert list(scatter.values()) == pytest.approx(told, abs=0.006)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md", "docs/input.md", "docs/method.md"])
+def test_links_to_files_lead_somewhere(name):
+    page = ROOT / name
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
