@@ -9,7 +9,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def python_blocks(name):
-    return re.findall(r"^[ ]*```python\n(.*?)```", (ROOT / name).read_text(), re.DOTALL | re.MULTILINE)
+    return re.findall(
+        r"^[ ]*```python\n(.*?)```", (ROOT / name).read_text(), re.DOTALL | re.MULTILINE
+    )
 
 
 @pytest.mark.slow
