@@ -171,6 +171,18 @@ def test_every_other_dimension_is_a_record_dimension(sizes: dict[str, int]) -> N
     np.testing.assert_array_equal(turned.transpose(*flux.dims).values, flux.values)
 
 
+@pytest.mark.parametrize("prefix", ["pad", "electrons"])
+def test_results_are_no_flux(prefix: str) -> None:
+    ds = missions.with_results(prefix)
+    labels = [c.label for c in xpad.recognise(ds).others]
+    assert labels == [c.label for c in xpad.recognise(missions.rept_file()).others]
+    with pytest.raises(RolesError, match="pitch-angle axis"):
+        xpad.recognise(ds[[n for n in ds.data_vars if str(n).startswith(prefix)]])
+    # An attribute of another's that ends alike hides nothing.
+    other = missions.rept().raw().assign_attrs(FEDU_settings="x").rename(FEDU="FEDU_flux")
+    assert xpad.recognise(other).flux == ("FEDU_flux",)
+
+
 # -- no flux -----------------------------------------------------------------------------
 
 
@@ -241,6 +253,16 @@ def test_assigned_table_is_told_from_the_records() -> None:
             told = told.chunk() if lazily else told
             told = told.pad.assign_roles(energy="en", pitch_angle="a")
             assert xpad.recognise(told).energy.dim == "e"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_table_without_names_is_told_by_its_change(turned: bool) -> None:
+    rng = np.random.default_rng(0)
+    table = np.geomspace(10, 1000, 4) * rng.uniform(0.9, 1.1, (3, 1))
+    ds = missions.plain(i=3).drop_vars("e").rename(e="x")
+    ds = ds.assign_coords(k=(("x", "i"), table.T) if turned else (("i", "x"), table))
+    roles = xpad.recognise(ds.pad.assign_roles(energy="k"))
+    assert (roles.energy.dim, roles.record_dims) == ("x", ("i",))
 
 
 @pytest.mark.parametrize("role", ["flux", "energy", "pitch_angle"])

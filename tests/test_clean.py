@@ -73,7 +73,9 @@ def test_positive_fills_are_told_by_metadata(name: str, fill: float) -> None:
     # A double in the attributes is not the float32 in the data: 0.1, 4294967295.
     values = [fill, fill * 1.001, fill * 0.999, 0.0]
     for dtype in ("f4", "f8"):
-        assert is_missing(cleaned(values, dtype, **{name: fill})) == [True, False, False, False]
+        # As float32 also where a loader widened the data.
+        stored = np.array(values, "f4").astype(dtype)
+        assert is_missing(cleaned(stored, dtype, **{name: fill})) == [True, False, False, False]
     assert is_missing(cleaned(values)) == [False] * 4
     tplot = {"CDF": {"VATT": {"FILLVAL": fill}}}
     assert is_missing(cleaned(values, **tplot)) == [True, False, False, False]
@@ -115,7 +117,7 @@ def test_valid_range(shape: Any) -> None:
 @given(st.floats(1e-3, 1e20), st.sampled_from(["f4", "f8", ">f4"]))
 def test_the_edges_of_the_valid_range_survive_rounding(edge: float, dtype: str) -> None:
     # The bound is a double, the data's own float32 of it may lie beyond.
-    stored = np.array([edge], dtype=dtype)
+    stored = np.array([edge], dtype="f4").astype(dtype)
     for bounds in ({"VALIDMAX": edge}, {"VALIDMIN": edge, "VALIDMAX": edge * 2}):
         assert np.isfinite(clean_flux(stored, limits_of(bounds))).all()
     assert np.isnan(clean_flux(stored * 1.01, limits_of({"VALIDMAX": edge}))).all()

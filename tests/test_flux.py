@@ -14,7 +14,6 @@ from missions import PRODUCTS, RAW, TPLOT, check_flux
 
 import xpad
 from xpad.errors import RolesError
-from xpad.results import normalise
 
 
 @pytest.mark.parametrize("name", RAW)
@@ -118,7 +117,7 @@ def test_the_input_is_not_changed(name: str) -> None:
         xpad.canonical_flux(obj)
         repr(obj.pad)
         obj.pad._repr_html_()
-        normalise(obj)
+        xpad.normalise(obj)
         obj.pad.assign_roles(flux=PRODUCTS[name].flux)
         xr.testing.assert_identical(obj, before)
         assert {n: v.dims for n, v in before.coords.items()} == {
@@ -275,7 +274,7 @@ def test_nothing_computes(name: str) -> None:
         assert "not recognised" not in repr(ds.pad)
         ds.pad._repr_html_()
         flux = xpad.canonical_flux(ds)
-        normalised = {m: normalise(ds, m) for m in ("max", "max_energy")} if not {
+        normalised = {m: xpad.normalise(ds, m) for m in ("max", "max_energy")} if not {
             "energy_table", "pitch_angle_table"} & set(flux.coords) else {}  # fmt: skip
     assert flux.chunks is not None
     assert all(n.chunks is not None for n in normalised.values())

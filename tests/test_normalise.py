@@ -15,7 +15,6 @@ from hypothesis.extra import numpy as hnp
 import xpad
 from xpad.errors import OptionError
 from xpad.normalisation import METHODS, is_bounded, ninety_bins, normalise_pads
-from xpad.results import normalise
 
 GRIDS = {
     "with a bin at 90": np.array([10.0, 50, 90, 130, 170]),
@@ -117,7 +116,7 @@ def test_an_unknown_method() -> None:
     with pytest.raises(OptionError, match="normalise='mean' is not known; choose one of max"):
         normalise_pads(np.ones((1, 1, 5), "f4"), "mean", GRIDS["between bins"])
     with pytest.raises(OptionError, match="normalise='mean'"):
-        normalise(missions.rept().raw(), "mean")
+        xpad.normalise(missions.rept().raw(), "mean")
 
 
 # -- of a Dataset ------------------------------------------------------------------------
@@ -128,7 +127,7 @@ def test_an_unknown_method() -> None:
 def test_of_a_dataset(method: str, lazily: bool) -> None:
     ds = missions.rept().raw()
     flux = xpad.canonical_flux(ds)
-    found = normalise(ds.chunk(Epoch=2) if lazily else ds, method)
+    found = xpad.normalise(ds.chunk(Epoch=2) if lazily else ds, method)
     assert (found.chunks is not None) == lazily
     assert found.dims == flux.dims
     assert found.name == "FEDU"
@@ -149,13 +148,13 @@ def test_the_function_is_not_hidden_by_a_module() -> None:
 
 def test_of_several_record_dimensions() -> None:
     ds = missions.plain(time=3, probe=2)
-    found = normalise(ds)
+    found = xpad.normalise(ds)
     assert found.dims == ("time", "probe", "energy", "pitch_angle")
     flux = xpad.canonical_flux(ds)
     np.testing.assert_allclose(found, flux / flux.max(["energy", "pitch_angle"]), rtol=1e-6)
 
 
 def test_of_a_variable_that_is_named() -> None:
-    found = normalise(missions.hope_file(), variable="FPDU")
+    found = xpad.normalise(missions.hope_file(), variable="FPDU")
     assert found.name == "FPDU"
     assert float(found.max()) == 1

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import typing
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xpad.errors import OptionError, XpadError, XpadWarning
+from xpad.paths import whole_or_nothing
 from xpad.presets import DEFAULT_PRESET, PRESETS, Settings
 
 if TYPE_CHECKING:
@@ -226,36 +226,35 @@ def run_info(arguments: argparse.Namespace) -> None:
 def run_cluster(arguments: argparse.Namespace) -> None:
     """Fit, label and write."""
     import xpad
+    from xpad.output import write_result
+    from xpad.results import labelled
 
-    target = _free(arguments.output, arguments.overwrite)
     options = {
         name.removeprefix("set_"): value
         for name, value in vars(arguments).items()
         if name.startswith("set_")
     }
-    ds = _opened(arguments)
-    out, model = xpad.cluster(
-        ds,
-        arguments.variable,
-        preset=arguments.preset,
-        prefix=arguments.prefix,
-        return_model=True,
-        progress=False if arguments.quiet else None,
-        **options,
-    )
-    written = _written(out, model, target, arguments)
-    _report(written, model, arguments.prefix, target)
+    target, prefix, variable = Path(arguments.output), arguments.prefix, arguments.variable
+    with whole_or_nothing(target, overwrite=arguments.overwrite) as part:
+        ds = _opened(arguments)
+        quiet = False if arguments.quiet else None
+        model = xpad.fit(ds, variable, preset=arguments.preset, progress=quiet, **options)
+        out = labelled(ds, model, variable, prefix)
+        out = write_result(out, model, part, prefix=prefix, keep_flux=arguments.keep_flux)
+    _report(out, model, prefix, target)
 
 
 def run_predict(arguments: argparse.Namespace) -> None:
     """Label with a model and write."""
     import xpad
+    from xpad.output import write_result
 
-    target = _free(arguments.output, arguments.overwrite)
-    model = xpad.load_model(arguments.model)
-    out = xpad.predict(_opened(arguments), model, arguments.variable, prefix=arguments.prefix)
-    written = _written(out, model, target, arguments)
-    _report(written, model, arguments.prefix, target)
+    target, prefix = Path(arguments.output), arguments.prefix
+    with whole_or_nothing(target, overwrite=arguments.overwrite) as part:
+        model = xpad.load_model(arguments.model)
+        out = xpad.predict(_opened(arguments), model, arguments.variable, prefix=prefix)
+        out = write_result(out, model, part, prefix=prefix, keep_flux=arguments.keep_flux)
+    _report(out, model, prefix, target)
 
 
 def run_plot(arguments: argparse.Namespace) -> None:
@@ -263,6 +262,7 @@ def run_plot(arguments: argparse.Namespace) -> None:
     import xarray as xr
 
     from xpad.errors import ReaderError
+    from xpad.plot.files import draw, use_files_only
     from xpad.readers import open_dataset
 
     store = Path(arguments.store)
@@ -270,155 +270,25 @@ def run_plot(arguments: argparse.Namespace) -> None:
         raise ReaderError(f"{store} does not exist; xpad cluster FILE… -o {store} would write it")
     out = open_dataset(store)
     assert isinstance(out, xr.Dataset)
-    for path in draw(
-        out, Path(arguments.output), arguments.prefix, arguments.format, arguments.overwrite
-    ):
+    use_files_only()
+    folder = Path(arguments.output)
+    for path in draw(out, folder, arguments.prefix, arguments.format, arguments.overwrite):
         print(path)
 
 
-def draw(
-    out: xr.Dataset, folder: Path, prefix: str = "pad", suffix: str = "png", overwrite: bool = False
-) -> list[Path]:
-    """Write the pictures of a result into a folder, and return their paths."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    import numpy as np
-
-    from xpad.plot import PadPlots
-
-    plots = PadPlots(out, prefix)
-    pictures: dict[str, Callable[[], Any]] = {
-        "catalogue": plots.catalogue,
-        "labels": plots.labels,
-        "components": plots.components,
-    }
-    if out.sizes.get(f"{prefix}_epoch", 0):
-        pictures["training"] = plots.training
-    paths = [folder / f"{name}.{suffix}" for name in pictures]
-    there = [p for p in paths if p.exists()]
-    if there and not overwrite:
-        raise OptionError(f"{there[0]} exists; give another folder, or --overwrite")
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, picture in zip(paths, pictures.values(), strict=True):
-        axes = np.atleast_1d(picture()).ravel()
-        figure = axes[0].figure
-        figure.savefig(path, dpi=150)
-        plt.close(figure)
-    return paths
-
-
 def run_demo(arguments: argparse.Namespace) -> None:
-    """Simulate a mission, write it as CDF files, cluster those, draw the pictures."""
-    import xpad
-    from xpad.simulation import to_cdf
+    """Simulate a mission, cluster it, draw the pictures."""
+    from xpad.demo import demo
+    from xpad.plot.files import use_files_only
 
-    folder = _free(arguments.output, arguments.overwrite)
-    part = folder.with_name(folder.name + ".part")
-    _remove(part)
-    try:
-        print(f"simulating {arguments.days:g} days of REPT (seed {arguments.seed}) …", flush=True)
-        ds = xpad.simulate(days=arguments.days, seed=arguments.seed)
-        files = to_cdf(ds, part / "cdf")
-        print(
-            f"wrote {len(files)} daily CDF file(s); reading them back and clustering …", flush=True
-        )
-        opened = xpad.open_dataset(sorted(files))
-        out, model = xpad.cluster(
-            opened, return_model=True, progress=False if arguments.quiet else None
-        )
-        written = write_result(out, model, part / "rept.zarr")
-        draw(written, part / "pictures")
-        _remove(folder)
-        part.rename(folder)
-    except BaseException:
-        _remove(part)
-        raise
-    print(model)
-    _print_agreement(ds, written)
-    print(f"\nresults   {folder / 'rept.zarr'}\npictures  {folder / 'pictures'}")
-    for picture in sorted((folder / "pictures").iterdir()):
-        print(f"          {picture.name}")
-
-
-def _print_agreement(simulated: xr.Dataset, out: xr.Dataset) -> None:
-    from sklearn.metrics import adjusted_rand_score
-
-    truth, labels = simulated["truth"].values, out["pad_label"].values
-    both = (truth >= 0) & (labels >= 0)
-    types = len(set(truth[both].tolist()))
-    index = adjusted_rand_score(truth[both], labels[both])
-    print(
-        f"against the simulated truth ({types} types): adjusted Rand index {index:.2f}. Types that differ "
-        "where 'max' sees little signal fall together; docs/method.md says why"
+    use_files_only()
+    demo(
+        Path(arguments.output),
+        days=arguments.days,
+        seed=arguments.seed,
+        overwrite=arguments.overwrite,
+        progress=False if arguments.quiet else None,
     )
-
-
-def write_result(
-    out: xr.Dataset, model: Model, path: Path, *, prefix: str = "pad", keep_flux: bool = False
-) -> xr.Dataset:
-    """Write a result and its model to a Zarr store; returns the result as written.
-
-    Without the flux, what the pictures need of it is written: each cluster's
-    mean PAD, and a spectrogram of bounded length.
-    """
-    import dask.base
-    import xarray as xr
-
-    from xpad import statistics
-    from xpad.results import result_flux
-    from xpad.store import add_model
-
-    out = out.copy()
-    names = [f"{prefix}_{n}" for n in ("label", "pc", "error", "flag")]
-    flux = result_flux(out, prefix)
-    spectrum = statistics.quicklook(flux, prefix=prefix)
-    lazy = [out[n].data for n in names] + [spectrum.data]
-    *arrays, spectrogram = dask.base.compute(*lazy)
-    for name, values in zip(names, arrays, strict=True):
-        out[name] = out[name].copy(data=values)
-    entries = statistics.catalogue(out, flux, prefix=prefix)
-    if not keep_flux:
-        records = set(out[f"{prefix}_label"].dims)
-        results = [n for n in out.variables if str(n).startswith(f"{prefix}_")]
-        kept = [
-            n
-            for n in out.variables
-            if set(out[n].dims) <= records and n not in ("energy", "pitch_angle")
-        ]
-        out = out[[*dict.fromkeys([*kept, *results])]].drop_vars(
-            ["energy", "pitch_angle"], errors="ignore"
-        )
-        out = xr.merge([out, entries, spectrum.copy(data=spectrogram)], combine_attrs="override")
-    _clear_encoding(out)
-    out.to_zarr(path, mode="w-", consolidated=False, zarr_format=3)
-    add_model(model, path)
-    return out
-
-
-def _clear_encoding(out: xr.Dataset) -> None:
-    """Chunks and filters of the source file mean nothing to the new store."""
-    for variable in out.variables.values():
-        variable.encoding = {}
-
-
-def _written(
-    out: xr.Dataset, model: Model, target: Path, arguments: argparse.Namespace
-) -> xr.Dataset:
-    """Write beside the target first, so that a store is whole or not there."""
-    part = target.with_name(target.name + ".part")
-    _remove(part)
-    try:
-        written = write_result(
-            out, model, part, prefix=arguments.prefix, keep_flux=arguments.keep_flux
-        )
-        _remove(target)
-        part.rename(target)
-    except BaseException:
-        _remove(part)
-        raise
-    return written
 
 
 def _report(out: xr.Dataset, model: Model, prefix: str, target: Path) -> None:
@@ -442,25 +312,6 @@ def _opened(arguments: argparse.Namespace) -> xr.Dataset:
 
     files = arguments.files
     return open_dataset(files[0] if len(files) == 1 else files, on_error=arguments.on_error)
-
-
-def _free(path: str, overwrite: bool) -> Path:
-    """The path, refused where something is there that may not be replaced."""
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise OptionError(f"{target} exists; give another name, or --overwrite to replace it")
-    if not target.parent.is_dir():
-        raise OptionError(
-            f"the folder {target.parent} does not exist, so {target.name} cannot be written"
-        )
-    return target
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    elif path.exists():
-        path.unlink()
 
 
 if __name__ == "__main__":

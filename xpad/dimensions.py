@@ -373,13 +373,11 @@ def _between_bounds(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def tplot_units(flux: xr.Variable, dim: Hashable) -> str:
-    """Units that tplot states of a dimension; it repeats the flux's own where it knows none."""
+    """Units that tplot states of a dimension."""
     data_att = criteria.mapping(flux.attrs, "data_att")
     number = str(dim).removeprefix("v").removesuffix("_dim") or "1"
     found = data_att.get(f"depend_{number}_units")
-    if not isinstance(found, str) or found.strip() == criteria.units(flux.attrs):
-        return ""
-    return found.strip()
+    return found.strip() if isinstance(found, str) else ""
 
 
 def _hints(flux: xr.Variable) -> tuple[str, ...]:

@@ -207,7 +207,7 @@ def _axis_values(ds: xr.Dataset, roles: Roles, axis: Axis, role: str) -> xr.Vari
         )
     unit = criteria.units(source.attrs) or tplot_units(flux, axis.dim)
     if unit == criteria.units(flux.attrs):
-        unit = ""  # ELFIN's pitch angles carry the units of the flux
+        unit = ""  # ELFIN's pitch angles, and in tplot whatever has no units, carry the flux's
     limits = limits_of(source.attrs, source.encoding)
     cleaned = xr.apply_ufunc(
         clean_energy if role == ENERGY else clean_pitch_angle,

@@ -116,11 +116,18 @@ def cluster(
     (('Epoch',), dtype('int16'))
     """
     model = fit(obj, variable, preset=preset, progress=progress, **options)
-    ds = as_dataset(obj)
-    flux = selected(canonical_flux(ds, variable), model.settings)
+    out = labelled(obj, model, variable, prefix)
+    return (out, model) if return_model else out
+
+
+def labelled(
+    obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None, prefix: str = "pad"
+) -> xr.Dataset:
+    """`predict` for the data that the model was fitted on: with the split of every record."""
+    ds, flux = _checked(obj, model, variable)
     out = _labelled(ds, flux, model, prefix)
     out[f"{prefix}_split"] = _splits(ds, flux, model, out[f"{prefix}_flag"])
-    return (out, model) if return_model else out
+    return out
 
 
 def predict(

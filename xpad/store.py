@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import ModelStoreError, OptionError
+from xpad.errors import ModelStoreError
 from xpad.model import Model
+from xpad.paths import whole_or_nothing
 from xpad.presets import Settings
 from xpad.regrid import Grid
 
@@ -39,7 +39,7 @@ def save_model(model: Model, path: PathLike, *, overwrite: bool = False) -> None
     Raises
     ------
     OptionError
-        `path` exists and `overwrite` is not set.
+        `path` exists and `overwrite` is not set, or is no Zarr store.
 
     Examples
     --------
@@ -50,12 +50,8 @@ def save_model(model: Model, path: PathLike, *, overwrite: bool = False) -> None
     ...     xpad.load_model(f"{folder}/rept.zarr").k
     6
     """
-    path = Path(path)
-    if path.exists():
-        if not overwrite:
-            raise OptionError(f"{path} exists; give another name, or overwrite=True to replace it")
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    _write(model_tree(model), path)
+    with whole_or_nothing(path, overwrite=overwrite) as part:
+        model_tree(model).to_zarr(part, mode="w-", consolidated=False, zarr_format=3)
 
 
 def model_tree(model: Model) -> xr.DataTree:
@@ -132,11 +128,6 @@ def _digest(groups: Mapping[str, xr.Dataset], stated: Mapping[str, Any]) -> str:
 
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(k): v.item() if isinstance(v, np.generic) else v for k, v in attrs.items()}
-
-
-def _write(tree: xr.DataTree, path: Path, group: str | None = None) -> None:
-    mode: Any = "w-" if group is None else "a"
-    tree.to_zarr(path, mode=mode, group=group, consolidated=False, zarr_format=3)
 
 
 def add_model(model: Model, path: PathLike) -> None:
