@@ -9,7 +9,7 @@ import missions
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xpad
@@ -115,6 +115,7 @@ def test_valid_range(shape: Any) -> None:
 
 
 @given(st.floats(1e-3, 1e20), st.sampled_from(["f4", "f8", ">f4"]))
+@settings(deadline=None)
 def test_the_edges_of_the_valid_range_survive_rounding(edge: float, dtype: str) -> None:
     # The bound is a double, the data's own float32 of it may lie beyond.
     stored = np.array([edge], dtype="f4").astype(dtype)
@@ -154,6 +155,7 @@ def test_a_range_that_says_nothing(low: Any, high: Any) -> None:
         max_size=20,
     )
 )
+@settings(deadline=None)
 def test_only_what_is_no_measurement_goes(values: list[float]) -> None:
     array = np.array(values, dtype="f4")
     found = clean_flux(array, limits_of({"FILLVAL": -1e31}))

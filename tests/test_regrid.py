@@ -57,6 +57,7 @@ def test_a_table_that_is_the_grid_changes_nothing(table: list[float], data: st.D
 
 
 @given(st.floats(-5, 2), st.floats(0.02, 0.5), st.integers(3, 40), st.floats(-20, 20))
+@settings(deadline=None)
 def test_a_power_law_is_exact(slope: float, step: float, n: int, scale: float) -> None:
     table = np.exp(step * np.arange(n))
     grid = np.exp(step * (np.arange(n - 1) + 0.37))
@@ -65,6 +66,7 @@ def test_a_power_law_is_exact(slope: float, step: float, n: int, scale: float) -
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.booleans())
+@settings(deadline=None)
 def test_pitch_angles_are_linear(start: float, end: float, turned: bool) -> None:
     table = np.linspace(5, 175, 18)
     values = start + (end - start) * table / 180
@@ -119,6 +121,7 @@ def test_an_instrument_with_coarse_bins_beside_one_with_fine_bins() -> None:
 
 
 @given(st.lists(st.integers(1, 4), min_size=3, max_size=6), st.integers(0, 999))
+@settings(deadline=None)
 def test_bins_of_one_place_count_as_their_mean(repeats: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     places = 2.0 ** np.arange(len(repeats))
