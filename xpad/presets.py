@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, TypedDict
 
@@ -104,12 +104,7 @@ class Settings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Settings:
         """The inverse of `as_dict`; unknown names are refused."""
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise OptionError(
-                f"unknown setting {unknown[0]!r}; the settings are {', '.join(sorted(known))}"
-            )
+        _require_known(values)
         plain: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
         }
@@ -170,17 +165,21 @@ def resolve(preset: str, options: Mapping[str, Any]) -> Settings:
     """
     if preset not in PRESETS:
         raise OptionError(f"preset {preset!r} is not known; the presets are {', '.join(PRESETS)}")
-    known = {f.name for f in fields(Settings)}
-    unknown = sorted(set(options) - known)
-    if unknown:
-        raise OptionError(
-            f"{unknown[0]!r} is not a setting; the settings are {', '.join(sorted(known))}"
-        )
+    _require_known(options)
     values: dict[str, Any] = {
         k: tuple(float(x) for x in v) if k in ("energies", "background") and _is_sequence(v) else v
         for k, v in options.items()
     }
     return replace(PRESETS[preset], **values)
+
+
+def _require_known(names: Iterable[str]) -> None:
+    known = {f.name for f in fields(Settings)}
+    unknown = sorted(set(names) - known)
+    if unknown:
+        raise OptionError(
+            f"{unknown[0]!r} is not a setting; the settings are {', '.join(sorted(known))}"
+        )
 
 
 def _is_sequence(value: Any) -> bool:

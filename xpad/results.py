@@ -14,7 +14,7 @@ from xpad.axes import as_dataset, assign_roles
 from xpad.blocks import positions
 from xpad.errors import OptionError
 from xpad.fitting import fit
-from xpad.flux import ENERGY, PITCH_ANGLE, canonical_flux, record_dims, varies
+from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, canonical_flux, record_dims, varies
 from xpad.model import Model
 from xpad.normalisation import METHODS, normalise_pads
 from xpad.presets import DEFAULT_PRESET, Options, Settings
@@ -273,17 +273,17 @@ def _checked(
     if variable is None and isinstance(obj, xr.Dataset) and fitted in ds.data_vars:
         variable = fitted
     flux = selected(canonical_flux(ds, variable), model.settings)
-    if any(d in flux.coords for d in (ENERGY, PITCH_ANGLE)):
-        _require_grid(flux, model)
+    _require_grid(flux, model)
     return ds, flux
 
 
 def _require_grid(flux: xr.DataArray, model: Model) -> None:
     """Compare the axes that do not vary; those that do are put onto the model's grid."""
-    energy, units, pitch_angle = model.grid.energy, model.grid.energy_units, model.grid.pitch_angle
+    energy, pitch_angle = model.grid.energy, model.grid.pitch_angle
+    source = flux.coords[TABLES[ENERGY] if varies(flux, ENERGY) else ENERGY]
+    units = str(source.attrs.get("units", ""))
     if ENERGY in flux.coords:
         energy = flux.coords[ENERGY].values
-        units = str(flux.coords[ENERGY].attrs.get("units", ""))
     if PITCH_ANGLE in flux.coords:
         pitch_angle = flux.coords[PITCH_ANGLE].values
     require_same_grid(Grid(energy, pitch_angle, units), model.grid, flux)
