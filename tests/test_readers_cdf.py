@@ -13,9 +13,11 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from cdflib.cdfwrite import CDF as Writer
 from cdflib.epochs import CDFepoch
 from numpy.typing import NDArray
+from packaging.version import Version
 
 from xpad.errors import OptionError, ReaderError, XpadWarning
 from xpad.readers import open_dataset, times
@@ -630,7 +632,10 @@ def test_files_of_different_lengths_are_written_as_they_are(
     assert_written_and_read_back(ds, tmp_path)
 
 
-@pytest.mark.skipif(not hasattr(np, "dtypes"), reason="needs NumPy 2")
+@pytest.mark.skipif(
+    Version(xr.__version__) < Version("2026.7") or Version(zarr.__version__) < Version("3.1.6"),
+    reason="older xarray writes no StringDType to netCDF, older zarr warns of text of fixed width",
+)
 def test_text_is_written_as_it_is(tmp_path: Path) -> None:
     file = File(tmp_path / "text.cdf")
     file.add("Epoch", EPOCH, START + np.arange(2.0))
@@ -694,13 +699,22 @@ def test_backend(tmp_path: Path, engine: Any, reads: list[tuple[str, str, int, i
         np.testing.assert_array_equal(ds["FEDU"], flux)
 
 
-def test_backend_with_dask(days: tuple[Path, NDArray], tmp_path: Path) -> None:
-    folder, flux = days
+def test_backend_with_dask(days: tuple[Path, NDArray]) -> None:
+    folder, _ = days
     with dask.config.set(scheduler=no_compute):
         ds = xr.open_dataset(folder / "day1.cdf", engine="xpad", chunks={}, drop_variables="MLT")
-        many = xr.open_dataset(str(folder / "*.cdf"), engine="xpad", chunks={"Epoch": -1})
     assert ds["FEDU"].chunks is not None
     assert "MLT" not in ds
+
+
+@pytest.mark.skipif(
+    Version(xr.__version__) < Version("2026.7"),
+    reason="before 2026.7, xarray itself looked for a file of the glob's name to date its chunks",
+)
+def test_backend_with_dask_and_a_glob(days: tuple[Path, NDArray]) -> None:
+    folder, flux = days
+    with dask.config.set(scheduler=no_compute):
+        many = xr.open_dataset(str(folder / "*.cdf"), engine="xpad", chunks={"Epoch": -1})
     np.testing.assert_array_equal(many["FEDU"], flux)
 
 

@@ -40,8 +40,7 @@ def normalise_pads(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) 
 
     Notes
     -----
-    ``max`` is the published choice (Killey et al. 2023, section 3.1,
-    doi:10.1093/rasti/rzad035).
+    ``max`` is the published choice (Killey et al. 2023, doi:10.1093/rasti/rzad035).
 
     Examples
     --------

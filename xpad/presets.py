@@ -65,7 +65,7 @@ class Settings:
     bandwidth: float | None = None
     """Radius of the mean shift; None estimates it from the data."""
     quantile: float = 0.1
-    """Quantile of the pairwise distances that is the estimated bandwidth."""
+    """The bandwidth is the mean distance of a record to the one at this quantile of its neighbours."""
     n_samples: int = 6000
     """Records that the bandwidth is estimated from."""
     bin_seeding: bool = True
