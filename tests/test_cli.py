@@ -59,7 +59,7 @@ def test_options_reach_the_settings():
     given = {k[4:]: v for k, v in vars(arguments).items() if k.startswith("set_")}
     assert given == {
         "max_train": 5, "encoder": None, "restore_best": True, "energies": [1.0, 2.0],
-        "normalise": "90deg", "patience": None, "background": [3.0], "bandwidth": 0.5, "quantile": 0.2,
+        "normalise": "90deg", "patience": None, "background": 3.0, "bandwidth": 0.5, "quantile": 0.2,
     }  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def test_ctrl_c_leaves_nothing(store, tmp_path):
     time.sleep(12)
     assert work.poll() is None, work.communicate()
     work.send_signal(signal.SIGINT)
-    _, err = work.communicate(timeout=60)
+    _, err = work.communicate(timeout=300)
     assert work.returncode == 130
     assert "interrupted" in err
     assert "Traceback" not in err
@@ -212,3 +212,53 @@ def test_real_wind(shared_data, capsys):
     files = sorted((shared_data / "no_pitch_angle").glob("*.cdf"))
     assert main(["info", *map(str, files)]) == 1
     assert "no variable has a pitch-angle axis" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["cluster", "predict"])
+def test_overwrite_replaces_nothing_but_our_own(command, store, clustered, tmp_path, capsys):
+    folder = tmp_path / "keep"
+    folder.mkdir()
+    (folder / "precious").write_text("precious")
+    foreign = tmp_path / "foreign.zarr"
+    xr.Dataset({"x": ("i", [1.0])}).to_zarr(foreign, consolidated=False)
+    note = tmp_path / "note.txt"
+    note.write_text("note")
+    model = ["--model", str(clustered)] if command == "predict" else FAST[:2]
+    for target in (folder, foreign, note, store, store / "inside.zarr", clustered / "inside.zarr"):
+        argv = [command, str(store), "-o", str(target), "--overwrite", "--quiet", *model]
+        assert main(argv) == 1, target
+        assert capsys.readouterr().err.count("\n") == 1
+    assert (folder / "precious").read_text() == "precious"
+    assert note.read_text() == "note"
+    assert float(xr.open_zarr(foreign, consolidated=False).x[0]) == 1.0
+    assert "FEDU" in xr.open_zarr(store, consolidated=False)
+
+
+def test_store_opens_plainly_and_silently(clustered):
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert xr.open_zarr(clustered).sizes["pad_cluster"] == 3
+
+
+def test_info_on_a_result(clustered, capsys):
+    assert main(["info", str(clustered)]) == 0
+    assert "3 clusters" in capsys.readouterr().out
+
+
+def test_predict_on_all_fill(small_module, clustered, tmp_path):
+    empty = small_module.assign(
+        FEDU=small_module.FEDU.copy(data=np.full(small_module.FEDU.shape, -1e31, "f4"))
+    )
+    empty.to_zarr(tmp_path / "empty.zarr", consolidated=False)
+    argv = [
+        "predict",
+        str(tmp_path / "empty.zarr"),
+        "--model",
+        str(clustered),
+        "-o",
+        str(tmp_path / "o.zarr"),
+    ]
+    assert main(argv) == 0
+    assert (xr.open_zarr(tmp_path / "o.zarr").pad_label == -1).all()

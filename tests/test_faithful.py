@@ -10,6 +10,7 @@ from xpad.stages import kmeans, meanshift
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning"),
+    pytest.mark.filterwarnings("ignore:the energies of:xpad.XpadWarning"),
 ]
 
 SHORT = {"epochs": 20, "progress": False}

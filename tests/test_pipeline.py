@@ -449,3 +449,161 @@ def test_check_reports(small):
     assert report.reasons["no_positive_flux"] == 1
     assert "598 of 600 records usable" in repr(report)
     assert "FEDU" in report._repr_html_()
+
+
+# what reviews found
+
+
+def test_coordinates_keep_their_attributes(small):
+    ds = small.assign_coords(time=small.time.assign_attrs(axis="T"))
+    for data in (ds, ds.chunk(time=100)):
+        out = xpad.cluster(data, **QUICK)
+        assert out.time.attrs == {"axis": "T"}
+        assert out.pad_label.time.attrs == {"axis": "T"}
+
+
+def test_results_carry_no_units_of_the_flux(small, fitted):
+    out = xpad.predict(small, fitted)
+    assert "units" not in out.pad_label.attrs
+    assert "units" not in out.pad_pc.attrs
+    assert "units" not in xpad.encode(small, fitted).attrs
+
+
+def test_two_fits_at_once_do_not_share_tasks(small):
+    from concurrent.futures import ThreadPoolExecutor
+
+    a, b = made(seed=1).chunk(time=100), made(seed=2).chunk(time=100)
+    alone = [xpad.fit(ds, encoder=None, k=3, progress=False).centres for ds in (a, b)]
+    with ThreadPoolExecutor(2) as pool:
+        both = list(
+            pool.map(lambda ds: xpad.fit(ds, encoder=None, k=3, progress=False).centres, (a, b))
+        )
+    for one, other in zip(alone, both, strict=True):
+        np.testing.assert_allclose(one, other)
+
+
+def test_keys_differ_from_run_to_run(small):
+    from xpad.blocks import record_blocks, run
+
+    seen = []
+
+    def scheduler(dsk, keys, **kwargs):
+        seen.append(set(map(str, dask.core.flatten(keys))))
+        return dask.get(dsk, keys, **kwargs)
+
+    blocks = record_blocks([small.chunk(time=100).L], ["time"])
+    with dask.config.set(scheduler=scheduler):
+        for _ in range(2):
+            run(np.sum, blocks)
+    assert not seen[0] & seen[1]
+
+
+def test_model_predicts_the_flux_that_was_asked_for(small, fitted):
+    both = small.assign(FPDU=small.FEDU * 1e3)
+    out = xpad.predict(both, fitted, "FPDU")
+    assert json.loads(out.attrs["pad_input"])["variable"] == "FPDU"
+    assert json.loads(out.attrs["pad_fitted_on"])["variable"] == "FEDU"
+    mean = xpad.catalogue(out).pad_flux
+    assert float(mean.max()) > 100 * float(
+        xpad.catalogue(xpad.predict(both, fitted)).pad_flux.max()
+    )
+    assigned = xpad.predict(both.pad.assign_roles(flux="FPDU"), fitted)
+    assert json.loads(assigned.attrs["pad_input"])["variable"] == "FPDU"
+
+
+def test_a_users_own_names_are_never_overwritten(small, fitted):
+    own = small.assign(pad_mode=("time", np.arange(600)), pad_width=("time", np.ones(600)))
+    with pytest.raises(OptionError, match="pad_mode"):
+        xpad.predict(own, fitted)
+    kept = xpad.predict(own, fitted, prefix="xpad")
+    xr.testing.assert_identical(kept.pad_mode.drop_attrs(), own.pad_mode.drop_attrs())
+    twice = xpad.predict(xpad.predict(small.assign(pad_width=own.pad_width), fitted), fitted)
+    assert "pad_width" in twice
+    nested = xpad.predict(xpad.predict(small, fitted, prefix="pad_p"), fitted)
+    assert "pad_p_label" in xpad.predict(nested, fitted)
+
+
+@pytest.mark.parametrize("prefix", ["a/b", "../x", "", "a b"])
+def test_prefix_must_be_a_name(prefix, small, fitted):
+    with pytest.raises(OptionError, match="prefix="):
+        xpad.predict(small, fitted, prefix=prefix)
+
+
+def test_training_counts_are_exact_however_few_are_usable():
+    rng = np.random.default_rng(0)
+    ds = made(4000, missing=0.0)
+    unusable = rng.random(4000) > 0.03
+    ds["FEDU"][unusable] = -1e31
+    n = int((~unusable).sum()) - int(not unusable[3]) - int(not unusable[5])
+    for data in (ds, ds.chunk(time=333)):
+        out, model = xpad.cluster(data, return_model=True, **{**QUICK, "k": 2})
+        assert model.history.attrs["n_train"] == round(0.2 * n)
+        assert model.history.attrs["n_validation"] == round(0.2 * n)
+        counts = np.bincount(out.pad_split.values[out.pad_split.values >= 0])
+        assert counts[0] == model.history.attrs["n_train"]
+        capped = xpad.fit(data, max_train=10, **{**QUICK, "k": 2})
+        assert capped.history.attrs["n_train"] == 10
+
+
+def test_a_part_of_varying_data_that_does_not_vary(small):
+    tables = np.where(
+        (np.arange(600) % 3 == 0)[:, None], small.energy.values * 1.2, small.energy.values
+    )
+    ds = small.drop_vars("energy").assign_coords(E=(("time", "energy"), tables, {"units": "keV"}))
+    model = xpad.fit(ds, **QUICK)
+    whole = xpad.predict(ds, model).pad_label.values
+    for part in (slice(0, None, 3), [0], [1], slice(0, 50)):
+        chosen = ds.isel(time=part)
+        np.testing.assert_array_equal(xpad.predict(chosen, model).pad_label.values, whole[part])
+        lazy = xpad.predict(chosen.chunk(time=7), model).pad_label.values
+        np.testing.assert_array_equal(lazy, whole[part])
+
+
+def test_without_flux_at_90_degrees_there_is_no_90deg(small):
+    dark = small.copy(deep=True)
+    dark["FEDU"][10, 3] = 0.0
+    out = xpad.cluster(dark, normalise="90deg", **QUICK)
+    assert out.pad_flag.values[10] == 2
+    with pytest.raises(OptionError, match="near 90 degrees"):
+        xpad.fit(dark.isel(pitch_angle=slice(0, 2)), normalise="90deg", **QUICK)
+
+
+def test_k_needs_no_bandwidth():
+    few = made(14, missing=0.0)
+    with pytest.raises(NotEnoughDataError, match="too few to estimate a bandwidth"):
+        xpad.fit(few, encoder=None, progress=False)
+    assert xpad.fit(few, encoder=None, k=2, progress=False).k == 2
+
+
+def test_zero_records(small):
+    for call in (xpad.fit, xpad.check):
+        with pytest.raises(NotEnoughDataError, match="no records"):
+            call(small.isel(time=slice(0)))
+
+
+def test_numpy_numbers_are_numbers(small, tmp_path):
+    options = {
+        **QUICK,
+        "k": np.int64(2),
+        "learning_rate": np.float32(1e-3),
+        "background": np.array([0.1]),
+    }
+    xpad.fit(small, **options).save(tmp_path / "m.zarr")
+    assert xpad.load_model(tmp_path / "m.zarr").settings.background == 0.1
+    for bad in ({"energies": 5}, {"energies": (None, 5)}, {"min_coverage": "0.5"}, {"random_state": 2**33},
+                {"background": float("nan")}, {"n_components": 300}):  # fmt: skip
+        with pytest.raises(OptionError):
+            xpad.fit(small, **{**QUICK, **bad})
+
+
+def test_units_of_a_range_are_the_models(small):
+    model = xpad.fit(small, energies=(200, 3000), **QUICK)
+    energy = xr.Variable("energy", small.energy.values / 1e3, {"units": "MeV"})
+    np.testing.assert_array_equal(
+        xpad.predict(small.assign_coords(energy=energy), model).pad_label.values,
+        xpad.predict(small, model).pad_label.values,
+    )
+    dim = xpad.fit(small, background=0.5, **QUICK)
+    other = small.assign(FEDU=small.FEDU.assign_attrs(units="1/(cm^2 s sr MeV)"))
+    with pytest.raises(GridMismatchError, match="background"):
+        xpad.predict(other, dim)

@@ -10,7 +10,10 @@ from cdflib.xarray import cdf_to_xarray
 
 import xpad
 
-pytestmark = pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning"),
+    pytest.mark.filterwarnings("ignore:the energies of:xpad.XpadWarning"),
+]
 
 SHORT = {"epochs": 4, "k": 4, "progress": False}
 
@@ -110,3 +113,12 @@ def test_results_of_real_files_are_written_and_read_back(shared_data, tmp_path):
     back = xr.open_zarr(tmp_path / "hope.zarr", consolidated=False)
     for name in out.variables:
         np.testing.assert_array_equal(back[name].values, out[name].values, err_msg=str(name))
+
+
+def test_hope_says_that_records_differ_in_energies(shared_data):
+    ds = xpad.open_dataset(next((shared_data / "rbsp_hope").glob("*.cdf")))
+    with pytest.warns(xpad.XpadWarning, match=r"20% of the records.*energies=\(468.109, 51767.7\)"):
+        xpad.check(ds, "FEDU")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        xpad.check(ds, "FPDU")

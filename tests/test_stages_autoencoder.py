@@ -274,6 +274,7 @@ def test_compilations_are_bounded():
 
 
 @given(st.integers(1, 3000), st.integers(1, 64))
+@settings(deadline=None)
 def test_rows_are_dealt_once_each_to_blocks_of_whole_batches(n, batch):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(autoencoder, "BLOCK_ROWS", 512)

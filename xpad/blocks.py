@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from functools import reduce
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -47,7 +48,7 @@ def record_blocks(
     """
     if is_lazy(*arrays):
         return _lazy_blocks(arrays, dims)
-    first = dims[0] if dims else None
+    first = max(dims, key=lambda d: arrays[0].sizes[d], default=None)
     size = arrays[0].sizes[first] if first is not None else 1
     blocks = []
     for start in range(0, size, ROWS):
@@ -89,6 +90,8 @@ def run(
     import dask.base
     from dask.delayed import delayed
 
+    # Keys must be unique: two fits may run on one cluster at the same time.
+    name = f"{name}-{uuid4().hex}"
     # Models and grids are traversed once, not once a block.
     bound = {k: delayed(v, pure=True, traverse=False) for k, v in kwargs.items()}
     task = delayed(function, pure=False, name=None)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import typing
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,10 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except XpadError as err:
         print(f"xpad: {' '.join(str(err).split())}", file=sys.stderr)
         return EXIT_ERROR
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone; there is nobody to tell.
-        sys.stderr.close()
-        return 0
+    except OSError as err:
+        if isinstance(err, BrokenPipeError):
+            # The reader of our output (head, less) has gone; there is nobody to tell.
+            sys.stderr.close()
+            return 0
+        print(f"xpad: {err}", file=sys.stderr)
+        return EXIT_ERROR
     except KeyboardInterrupt:
         print("xpad: interrupted; nothing half-written was left behind", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -159,7 +163,7 @@ def _option_type(name: str, hint: Any) -> dict[str, Any]:
     if name == "energies":
         return {"nargs": 2, "type": float, "metavar": ("LOW", "HIGH")}
     if name == "background":
-        return {"nargs": "+", "type": float, "metavar": "FLUX"}
+        return {"type": _number_or_numbers, "metavar": "FLUX[,FLUX…]"}
     if hint is bool:
         return {"action": argparse.BooleanOptionalAction}
     choices = [c for m in members for c in typing.get_args(m)]
@@ -172,11 +176,24 @@ def _option_type(name: str, hint: Any) -> dict[str, Any]:
         }
     kind = members[0]
     if optional:
-        return {
-            "type": lambda text: None if text.lower() == "none" else kind(text),
-            "metavar": name.upper(),
-        }
+        return {"type": _or_none(kind), "metavar": name.upper()}
     return {"type": kind, "metavar": name.upper()}
+
+
+def _or_none(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        return None if text.lower() == "none" else kind(text)
+
+    parse.__name__ = f"{kind.__name__} or none"
+    return parse
+
+
+def _number_or_numbers(text: str) -> float | tuple[float, ...] | None:
+    """One flux for all energies, or one for each, separated by commas."""
+    if text.lower() == "none":
+        return None
+    numbers = tuple(float(part) for part in text.split(","))
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _word_or_none(text: str) -> str | None:
@@ -208,19 +225,31 @@ def run_info(arguments: argparse.Namespace) -> None:
     from xpad import formatting
 
     ds = _opened(arguments)
-    roles = xpad.recognise(ds, arguments.variable)
-    print(
-        formatting.text(
-            ds if arguments.variable is None else xpad.assign_roles(ds, flux=arguments.variable)
-        )
-    )
+    if arguments.variable is not None:
+        ds = xpad.assign_roles(ds, flux=arguments.variable)
+    if formatting.results(ds) and not _has_flux(ds):
+        print(formatting.text(ds))
+        return
+    roles = xpad.recognise(ds)
+    print(formatting.text(ds))
     if not roles.record_dims:
         raise OptionError(
             f"{roles.chosen.label} has no record dimension: it is a single distribution"
         )
-    print(repr(xpad.check(ds, arguments.variable, progress=False)))
+    print(repr(xpad.check(ds, progress=False)))
     for name in ds.attrs.get("xpad_skipped", []) or []:
         print(f"    skipped          {name}")
+
+
+def _has_flux(ds: xr.Dataset) -> bool:
+    from xpad.axes import recognise
+    from xpad.errors import RolesError
+
+    try:
+        recognise(ds)
+    except RolesError:
+        return False
+    return True
 
 
 def run_cluster(arguments: argparse.Namespace) -> None:
@@ -235,6 +264,7 @@ def run_cluster(arguments: argparse.Namespace) -> None:
         if name.startswith("set_")
     }
     target, prefix, variable = Path(arguments.output), arguments.prefix, arguments.variable
+    _require_apart(target, arguments.files)
     with whole_or_nothing(target, overwrite=arguments.overwrite) as part:
         ds = _opened(arguments)
         quiet = False if arguments.quiet else None
@@ -250,6 +280,7 @@ def run_predict(arguments: argparse.Namespace) -> None:
     from xpad.output import write_result
 
     target, prefix = Path(arguments.output), arguments.prefix
+    _require_apart(target, [*arguments.files, arguments.model])
     with whole_or_nothing(target, overwrite=arguments.overwrite) as part:
         model = xpad.load_model(arguments.model)
         out = xpad.predict(_opened(arguments), model, arguments.variable, prefix=prefix)
@@ -291,19 +322,29 @@ def run_demo(arguments: argparse.Namespace) -> None:
     )
 
 
+def _require_apart(target: Path, inputs: Sequence[str]) -> None:
+    """Refuse an output that is an input, or holds one, or lies in one."""
+    place = target.resolve()
+    for name in inputs:
+        source = Path(name).resolve()
+        if place == source or place in source.parents or source in place.parents:
+            raise OptionError(f"the output {target} and the input {name} are in each other's place")
+
+
 def _report(out: xr.Dataset, model: Model, prefix: str, target: Path) -> None:
     from xpad.usable import FLAGS
 
     labels, flags = out[f"{prefix}_label"].values.ravel(), out[f"{prefix}_flag"].values.ravel()
     labelled = int((labels >= 0).sum())
-    print(f"{labelled:,} of {labels.size:,} records labelled, k = {model.k}")
+    taken = json.loads(out.attrs[f"{prefix}_input"])["variable"]
+    print(f"{labelled:,} of {labels.size:,} records of {taken} labelled, k = {model.k}")
     for flag, name in enumerate(FLAGS):
         number = int((flags == flag).sum())
         if flag and number:
             print(f"    -1  {number:,} {name.replace('_', ' ')}")
     for number in range(model.k):
         count = int((labels == number).sum())
-        print(f"    {number:>2}  {count:,} ({count / labelled:.1%})")
+        print(f"    {number:>2}  {count:,} ({count / max(labelled, 1):.1%})")
     print(f"written to {target}")
 
 

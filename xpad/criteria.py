@@ -136,6 +136,12 @@ def energy_unit(text: str) -> str | None:
 KEV = {"eV": 1e-3, "keV": 1.0, "MeV": 1e3, "GeV": 1e6}
 
 
+def energy_scale(have: str, want: str) -> float:
+    """Factor from one unit of energy to another; 1 where either is not known."""
+    a, b = energy_unit(have), energy_unit(want)
+    return 1.0 if a is None or b is None else KEV[a] / KEV[b]
+
+
 def energy_range(text: str) -> tuple[float, float, str] | None:
     """The first energy range that a text names, as (low, high, unit)."""
     match = _RANGE.search(text)

@@ -8,7 +8,7 @@ import xarray as xr
 
 from xpad.fitting import fit
 from xpad.output import write_result
-from xpad.paths import DEMO_MARKS, whole_or_nothing
+from xpad.paths import is_demo, whole_or_nothing
 from xpad.plot.files import draw
 from xpad.readers import open_dataset
 from xpad.results import labelled
@@ -20,7 +20,7 @@ def demo(folder: Path, *, days: float, seed: int, overwrite: bool, progress: boo
 
     Everything goes into a new folder: ``cdf``, ``rept.zarr`` and ``pictures``.
     """
-    with whole_or_nothing(folder, overwrite=overwrite, marks=DEMO_MARKS) as part:
+    with whole_or_nothing(folder, overwrite=overwrite, kind=is_demo) as part:
         print(f"simulating {days:g} days of REPT (seed {seed}) …", flush=True)
         simulated = simulate(days=days, seed=seed)
         part.mkdir()

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from xpad.axes import as_dataset, recognise
 from xpad.errors import NotEnoughDataError, OptionError
-from xpad.fitting import test_components
+from xpad.fitting import components_of_test_split
 from xpad.flux import canonical_flux
 from xpad.model import Model
-from xpad.presets import Settings
+from xpad.presets import DEFAULT_PRESET, Settings, resolve
 from xpad.progress import Progress
 from xpad.regrid import Grid
 from xpad.results import checked_flux, settings_of
@@ -75,13 +75,19 @@ def estimate_k(
     --------
     >>> import xpad
     >>> ds = xpad.simulate(days=0.5)
-    >>> model = xpad.fit(ds, epochs=20, k=6, progress=False)
+    >>> model = xpad.fit(ds, encoder=None, k=6, progress=False)
     >>> sorted(xpad.estimate_k(ds, model, ks=(2, 3), quantiles=(0.1,)).data_vars)
     ['bandwidth', 'calinski_harabasz', 'davies_bouldin', 'inertia', 'n_modes']
     """
     flux = checked_flux(obj, model, variable)
     split = splitter(flux, as_dataset(obj), model.settings, model.provenance["split"])
-    components = test_components(flux, model, split, Progress(progress))
+    fitted = model.provenance["split"]["total"]
+    if split.total != fitted:
+        raise OptionError(
+            f"the model was fitted on {fitted} records and these data have {split.total}; "
+            "estimate_k needs the data that the model was fitted on"
+        )
+    components = components_of_test_split(flux, model, split, Progress(progress))
     return evidence_of(
         components, model.settings, model.k, quantiles=quantiles, ks=ks, max_records=max_records
     )
@@ -129,7 +135,10 @@ def evidence_of(
         )
         for q in quantiles
     ]
-    modes = [len(meanshift.modes(components, w).modes) if w > 0 else 0 for w in widths]
+    modes = [
+        len(meanshift.modes(components, w, bin_seeding=s.bin_seeding).modes) if w > 0 else 0
+        for w in widths
+    ]
     fits = [kmeans.fit(components, k, n_init=s.n_init, random_state=s.seed("cluster")) for k in ks]
     labels = [kmeans.assign(f.centres, components) for f in fits]
     ch = [scores.calinski_harabasz(components, x) for x in labels]
@@ -216,6 +225,7 @@ def check(
     min_coverage: float = 0.0,
     min_positive: int = 1,
     energies: tuple[float, float] | None = None,
+    background: float | Sequence[float] | None = None,
     progress: bool | None = None,
 ) -> Check:
     """Look at the data before a fit: usable records, why others are not, bins never measured.
@@ -226,7 +236,7 @@ def check(
         The data; read once.
     variable : str, optional
         The flux, where several are there.
-    min_coverage, min_positive, energies
+    min_coverage, min_positive, energies, background
         As in `xpad.Settings`.
     progress : bool, optional
         Show bars.
@@ -243,9 +253,13 @@ def check(
     >>> found.n_usable <= found.n_records
     True
     """
-    if not 0 <= min_coverage <= 1:
-        raise OptionError(f"min_coverage={min_coverage} is a share; it lies between 0 and 1")
-    settings = Settings(min_coverage=min_coverage, min_positive=min_positive, energies=energies)
+    options = {
+        "min_coverage": min_coverage,
+        "min_positive": min_positive,
+        "energies": energies,
+        "background": background,
+    }
+    settings = resolve(DEFAULT_PRESET, options)
     ds = as_dataset(obj)
     roles = recognise(ds, variable)
     flux = selected(canonical_flux(ds, roles=roles), settings)

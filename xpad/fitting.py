@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from xpad.axes import as_dataset
 from xpad.blocks import run
-from xpad.errors import NotEnoughDataError, warn
-from xpad.flux import canonical_flux, record_dims
+from xpad.errors import NotEnoughDataError, OptionError, warn
+from xpad.flux import ENERGY, PITCH_ANGLE, canonical_flux, record_dims, varies
 from xpad.model import Model, Pads
 from xpad.normalisation import is_bounded
 from xpad.presets import DEFAULT_PRESET, Options, Settings, resolve
@@ -99,7 +99,7 @@ def fit(
     Examples
     --------
     >>> import xpad
-    >>> model = xpad.fit(xpad.simulate(days=0.5), epochs=40, k=6, progress=False)
+    >>> model = xpad.fit(xpad.simulate(days=0.5), encoder=None, k=6, progress=False)
     >>> model.k
     6
     """
@@ -116,6 +116,7 @@ def _fit(
     warn_about_times(flux)
     grid = grid_of(flux, settings)
     split = splitter(flux, ds, settings)
+    varying = [role for role in (ENERGY, PITCH_ANGLE) if varies(flux, role)]
     seen = survey(flux, grid, settings, split, progress)
     model = _unfitted(preset, settings, grid, seen.ever_measured, identity(ds, flux))
     flags = model.flags(_counts_only(seen))
@@ -124,17 +125,20 @@ def _fit(
     log.info("%s: %d of %d records usable", flux.name, int(ok.sum()), ok.size)
 
     split = split.exact(seen.position[ok])
-    model.provenance["split"] = split.as_dict()
-    member = split.split(seen.position)
-    train = seen.rows(ok & (member == TRAIN), model.features, split.most(TRAIN))
-    validation = seen.rows(ok & (member == VALIDATION), model.features, split.most(VALIDATION))
+    model.provenance.update(split=split.as_dict(), varying=varying)
+    usable = seen.position[ok]
+    chosen = [split.training(usable, part) for part in (TRAIN, VALIDATION)]
+    if not all(seen.holds(part) for part in chosen):
+        # Far fewer records are usable than the first pass could assume.
+        seen = survey(flux, grid, settings, split.wanting(*chosen), progress)
+    train, validation = (seen.rows(part, model.features) for part in chosen)
     model = replace(model, fill=_fill(train, settings))
     if settings.encoder is not None:
         autoencoder, history = _train(train, validation, settings, progress)
         model = replace(model, autoencoder=autoencoder, history=history)
 
     shift = _shift(model, train)
-    _require_components(int((ok & (member == TEST)).sum()), settings)
+    _require_components(int((split.split(usable) == TEST).sum()), model)
     return _fit_clusters(flux, model, split, shift, progress)
 
 
@@ -255,7 +259,7 @@ def _warn_if_untrained(
     """Say so when the training was too small for its encoding to mean anything."""
     masked = settings.missing == "mask"
     rows = validation if masked else np.nan_to_num(validation)
-    mean = np.nanmean(rows, axis=0) if masked else rows.mean(axis=0)
+    mean = np.nanmean(rows, axis=0) if masked else rows.mean(axis=0, dtype=np.float64)
     variance = float(np.nanmean((rows - mean) ** 2))
     reached = float(history.val_loss[-1])
     faults = []
@@ -305,15 +309,18 @@ def _fit_clusters(
             shift=shift,
         )
     model = replace(model, pca=pca.from_moments(moments, s.n_components))
-    components = test_components(flux, model, split, progress)
+    components = components_of_test_split(flux, model, split, progress)
 
     with progress.step("clusters"):
         bandwidth = s.bandwidth if s.bandwidth is not None else meanshift.estimate_bandwidth(
             components, quantile=s.quantile, n_samples=s.n_samples, random_state=s.seed("bandwidth")
         )  # fmt: skip
-        _require_bandwidth(bandwidth, s)
-        shifted = meanshift.modes(components, bandwidth, bin_seeding=s.bin_seeding)
-        k = s.k if s.k is not None else len(shifted.modes)
+        if bandwidth > 0 or s.k is None:
+            _require_bandwidth(bandwidth, len(components), s)
+            modes = meanshift.modes(components, bandwidth, bin_seeding=s.bin_seeding).modes
+        else:
+            modes = np.empty((0, components.shape[1]))  # k is given, so nothing hangs on them
+        k = s.k if s.k is not None else len(modes)
         if k == 1:
             warn(
                 "the mean shift finds a single mode, so every record gets label 0. A smaller bandwidth "
@@ -328,20 +335,25 @@ def _fit_clusters(
             else kmeans.fit(components, k, n_init=s.n_init, random_state=s.seed("cluster"))
         )
         scores = {
-            "meanshift": _scores(components, meanshift.assign(shifted.modes, components)),
+            "meanshift": _scores(
+                components,
+                meanshift.assign(modes, components)
+                if len(modes)
+                else np.zeros(len(components), np.int16),
+            ),
             s.labeller: _scores(components, kmeans.assign(found.centres, components)),
         }
     return replace(
         model,
         bandwidth=float(bandwidth),
-        modes=shifted.modes,
+        modes=modes,
         centres=found.centres,
         counts=np.asarray(found.counts, dtype=np.int64),
         scores=scores,
     )
 
 
-def test_components(
+def components_of_test_split(
     flux: xr.DataArray, model: Model, split: Splitter, progress: Progress
 ) -> Floats:
     """Components of the test split's usable records, in the order of their positions."""
@@ -411,7 +423,13 @@ def _require_usable(flags: NDArray[np.int8], flux: xr.DataArray, settings: Setti
     )
 
 
-def _require_components(n_test: int, settings: Settings) -> None:
+def _require_components(n_test: int, model: Model) -> None:
+    settings = model.settings
+    width = model.fill.size if model.autoencoder is None else model.autoencoder.encoder_bias.size
+    if settings.n_components > width:
+        raise OptionError(
+            f"n_components={settings.n_components} is more than the {width} numbers of an encoded record"
+        )
     least = max(settings.n_components + 1, settings.k or 2)
     if n_test < least:
         raise NotEnoughDataError(
@@ -421,13 +439,19 @@ def _require_components(n_test: int, settings: Settings) -> None:
         )
 
 
-def _require_bandwidth(bandwidth: float, settings: Settings) -> None:
-    if not bandwidth > 0:
+def _require_bandwidth(bandwidth: float, n: int, settings: Settings) -> None:
+    if bandwidth > 0:
+        return
+    if settings.quantile * min(n, settings.n_samples) < 2:
         raise NotEnoughDataError(
-            f"the estimated bandwidth is {bandwidth:g}: more than {settings.quantile:.0%} of the pairs of "
-            "records have equal components, so the PADs hardly differ. Give bandwidth=, a larger "
-            "quantile=, or more varied records"
+            f"the test split has {n} usable records, too few to estimate a bandwidth from the nearest "
+            f"{settings.quantile:.0%} of them: give more records, a larger quantile=, bandwidth= or k="
         )
+    raise NotEnoughDataError(
+        f"the estimated bandwidth is {bandwidth:g}: more than {settings.quantile:.0%} of the pairs of "
+        "records have equal components, so the PADs hardly differ. Give k=, bandwidth=, a larger "
+        "quantile=, or more varied records"
+    )
 
 
 def warn_about_times(flux: xr.DataArray) -> None:

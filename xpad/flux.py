@@ -187,7 +187,19 @@ def _pitch_angles(ds: xr.Dataset, roles: Roles) -> xr.Variable:
             f"dimension {axis.dim!r} of {roles.chosen.label} is the pitch angle ({axis.why}), but "
             f"no variable holds its values; add them: ds.assign_coords({axis.dim}=[…degrees…])"
         )
-    return _axis_values(ds, roles, axis, PITCH_ANGLE)
+    values = _axis_values(ds, roles, axis, PITCH_ANGLE)
+    stated = criteria.units(ds.variables[axis.variable].attrs)
+    if (
+        not stated
+        and isinstance(values.data, np.ndarray)
+        and np.nanmax(values.data, initial=0) <= np.pi + 0.01
+    ):
+        raise RolesError(
+            f"the pitch angles in {axis.variable!r} go up to {np.nanmax(values.data, initial=0):g} and "
+            "have no units, so they look like radians; say so (.attrs['units'] = 'rad'), or convert "
+            "them to degrees"
+        )
+    return values
 
 
 def _axis_values(ds: xr.Dataset, roles: Roles, axis: Axis, role: str) -> xr.Variable:

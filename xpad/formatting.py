@@ -17,7 +17,8 @@ def describe(obj: xr.Dataset | xr.DataArray) -> list[tuple[str, str]]:
     try:
         roles = recognise(obj)
     except RolesError as err:
-        return [("not recognised", str(err))]
+        found = results(as_dataset(obj))
+        return found if found else [("not recognised", str(err))]
     ds = as_dataset(obj)
     flux = ds[roles.flux[0]]
     rows = [
@@ -28,7 +29,7 @@ def describe(obj: xr.Dataset | xr.DataArray) -> list[tuple[str, str]]:
     ]
     if roles.others:
         rows.append(("also there", _others(roles)))
-    rows += _results(ds)
+    rows += results(ds)
     return rows
 
 
@@ -48,7 +49,8 @@ def _others(roles: Roles) -> str:
     return ", ".join(names[:MOST_OTHERS]) + more
 
 
-def _results(ds: xr.Dataset) -> list[tuple[str, str]]:
+def results(ds: xr.Dataset) -> list[tuple[str, str]]:
+    """Rows for the results of xpad that a Dataset carries, by prefix."""
     prefixes = [str(n)[: -len("_settings")] for n in ds.attrs if str(n).endswith("_settings")]
     found = [p for p in prefixes if f"{p}_label" in ds]
     return [

@@ -65,10 +65,12 @@ def prepare(
         with np.errstate(invalid="ignore"):
             pads = np.where(pads < floor, np.float32(0), pads)
     measured = np.isfinite(pads)
+    normalised = normalise_pads(pads, settings.normalise, grid.pitch_angle)
     with np.errstate(invalid="ignore"):
-        positive = pads > 0
+        # Of what is left of the PAD: without flux at 90 degrees, "90deg" leaves nothing.
+        positive = normalised > 0
     return Pads(
-        normalise_pads(pads, settings.normalise, grid.pitch_angle),
+        normalised,
         measured.sum(axis=(1, 2), dtype=np.int32),
         positive.sum(axis=(1, 2), dtype=np.int32),
         bad_axis,

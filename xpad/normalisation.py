@@ -52,7 +52,9 @@ def normalise_pads(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) 
     reference = _reference(flux, method, pitch_angle)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         usable = np.where(reference > 0, reference, np.float32(np.nan))
-        return np.asarray(flux / usable, dtype=np.float32)
+        found = np.asarray(flux / usable, dtype=np.float32)
+        # A reference next to nothing overflows; infinity is no measurement.
+        return np.where(np.isinf(found), np.float32(np.nan), found)
 
 
 def _reference(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) -> Floats:
@@ -82,6 +84,23 @@ def ninety_bins(pitch_angle: NDArray[np.float64]) -> NDArray[np.intp]:
     if below.size == 0 or above.size == 0:
         return np.array([nearest])
     return np.array([below[np.argmax(pitch_angle[below])], above[np.argmin(pitch_angle[above])]])
+
+
+def require_ninety(pitch_angle: NDArray[np.float64]) -> None:
+    """Refuse pitch angles of which none is near 90 degrees.
+
+    Raises
+    ------
+    OptionError
+        The nearest bin is farther from 90 than the bins are from each other.
+    """
+    distance = float(np.abs(pitch_angle - 90.0).min())
+    step = float(np.diff(pitch_angle).max()) if pitch_angle.size > 1 else 0.0
+    if distance > max(step, NINETY_TOLERANCE):
+        raise OptionError(
+            f"normalise='90deg' needs a bin near 90 degrees, and the pitch angles go from "
+            f"{pitch_angle[0]:g} to {pitch_angle[-1]:g}; choose 'max' or 'max_energy'"
+        )
 
 
 def is_bounded(method: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import dask.base
 import xarray as xr
+import zarr
 
 from xpad import statistics
 from xpad.model import Model
@@ -22,7 +24,8 @@ def write_result(
     mean PAD, and a spectrogram of bounded length.
     """
     out = out.copy()
-    names = [f"{prefix}_{n}" for n in ("label", "pc", "error", "flag")]
+    names = [f"{prefix}_{n}" for n in ("label", "pc", "error", "flag", "split")]
+    names = [name for name in names if name in out]
     flux = result_flux(out, prefix)
     spectrum = statistics.quicklook(flux, prefix=prefix)
     lazy = [out[n].data for n in names] + [spectrum.data]
@@ -45,6 +48,10 @@ def write_result(
     _clear_encoding(out)
     out.to_zarr(path, mode="w-", consolidated=False, zarr_format=3)
     add_model(model, path)
+    with warnings.catch_warnings():
+        # Zarr warns that this is no part of its standard yet; xarray warns of stores without it.
+        warnings.simplefilter("ignore", UserWarning)
+        zarr.consolidate_metadata(path)
     return out
 
 

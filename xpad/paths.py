@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from xpad.errors import OptionError
 
-STORE_MARKS = ("zarr.json", ".zgroup", ".zattrs")
-DEMO_MARKS = ("rept.zarr",)
+Kind = Callable[[Path], bool]
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a Zarr store that xpad wrote: a result, or a model."""
+    try:
+        attrs = json.loads((path / "zarr.json").read_text()).get("attributes", {})
+    except (OSError, ValueError):
+        return False
+    prefixes = [name.removesuffix("_settings") for name in attrs if name.endswith("_settings")]
+    return attrs.get("format") == "xpad-model" or any(f"{p}_preset" in attrs for p in prefixes)
+
+
+def is_demo(path: Path) -> bool:
+    """Whether a folder is what ``xpad demo`` made."""
+    return is_store(path / "rept.zarr")
+
+
+def local(path: str | os.PathLike[str]) -> Path:
+    """The path, refused where it is a URL.
+
+    Raises
+    ------
+    OptionError
+        It is a URL.
+    """
+    if "://" in str(path):
+        raise OptionError(
+            f"{path} is a URL; xpad writes and reads models and results on local paths"
+        )
+    return Path(path)
 
 
 @contextmanager
 def whole_or_nothing(
-    target: str | os.PathLike[str], *, overwrite: bool, marks: tuple[str, ...] = STORE_MARKS
+    target: str | os.PathLike[str], *, overwrite: bool, kind: Kind = is_store
 ) -> Iterator[Path]:
     """A path to write to, which becomes `target` when all went well and vanishes otherwise.
 
@@ -26,16 +56,16 @@ def whole_or_nothing(
         Where the output is to stand.
     overwrite : bool
         Replace what stands there, if it is one of our own kind.
-    marks : tuple of str
-        Names of which one lies in a folder of that kind.
+    kind : callable
+        Tells whether a folder is of that kind.
 
     Raises
     ------
     OptionError
         See `require_free`.
     """
-    target = Path(target)
-    require_free(target, overwrite=overwrite, marks=marks)
+    target = local(target)
+    require_free(target, overwrite=overwrite, kind=kind)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     remove(part)
     try:
@@ -47,7 +77,7 @@ def whole_or_nothing(
         raise
 
 
-def require_free(target: Path, *, overwrite: bool, marks: tuple[str, ...] = STORE_MARKS) -> None:
+def require_free(target: Path, *, overwrite: bool, kind: Kind = is_store) -> None:
     """Refuse a place that is taken, or that cannot be.
 
     Raises
@@ -62,11 +92,13 @@ def require_free(target: Path, *, overwrite: bool, marks: tuple[str, ...] = STOR
                 f"{target} exists; give another name, or overwrite=True (--overwrite) to replace it"
             )
         empty = target.is_dir() and not any(target.iterdir())
-        if not empty and not any((target / mark).exists() for mark in marks):
+        if not empty and not kind(target):
             raise OptionError(
                 f"{target} exists and is not an output of xpad, so it is not replaced; "
                 "give another name"
             )
+    elif any((folder / "zarr.json").exists() for folder in target.resolve().parents):
+        raise OptionError(f"{target} lies inside another Zarr store; give a place outside it")
     elif not target.parent.is_dir():
         raise OptionError(
             f"the folder {target.parent} does not exist, so {target.name} cannot be written"

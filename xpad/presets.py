@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, TypedDict
@@ -166,11 +167,7 @@ def resolve(preset: str, options: Mapping[str, Any]) -> Settings:
     if preset not in PRESETS:
         raise OptionError(f"preset {preset!r} is not known; the presets are {', '.join(PRESETS)}")
     _require_known(options)
-    values: dict[str, Any] = {
-        k: tuple(float(x) for x in v) if k in ("energies", "background") and _is_sequence(v) else v
-        for k, v in options.items()
-    }
-    return replace(PRESETS[preset], **values)
+    return replace(PRESETS[preset], **{name: _plain(name, v) for name, v in options.items()})
 
 
 def _require_known(names: Iterable[str]) -> None:
@@ -182,8 +179,17 @@ def _require_known(names: Iterable[str]) -> None:
         )
 
 
-def _is_sequence(value: Any) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, str)
+def _plain(name: str, value: Any) -> Any:
+    """The value as plain Python: NumPy's numbers and arrays, lists of numbers."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if name in ("energies", "background") and isinstance(value, list | tuple):
+        try:
+            numbers = tuple(float(x) for x in value)
+        except (TypeError, ValueError) as err:
+            raise OptionError(f"{name}={value!r} must hold numbers only") from err
+        return numbers[0] if name == "background" and len(numbers) == 1 else numbers
+    return value
 
 
 def _check(s: Settings) -> None:
@@ -217,13 +223,20 @@ def _check(s: Settings) -> None:
             f"train={s.train} and validation={s.validation} leave nothing for the test split, "
             "which the components and clusters are fitted on"
         )
-    if not 0 <= s.min_coverage <= 1:
-        raise OptionError(f"min_coverage={s.min_coverage} is a share; it lies between 0 and 1")
-    if not s.learning_rate > 0:
-        raise OptionError(f"learning_rate={s.learning_rate} must be positive")
-    if s.bandwidth is not None and not s.bandwidth > 0:
-        raise OptionError(f"bandwidth={s.bandwidth} must be positive, or None to estimate it")
-    if s.energies is not None and not (len(s.energies) == 2 and s.energies[0] <= s.energies[1]):
+    if not (_is_number(s.min_coverage) and 0 <= s.min_coverage <= 1):
+        raise OptionError(f"min_coverage={s.min_coverage!r} is a share; it lies between 0 and 1")
+    floors = s.background if isinstance(s.background, tuple) else (s.background,)
+    if s.background is not None and not all(map(_is_number, floors)):
+        raise OptionError(f"background={s.background!r} must be a flux, or one for each energy")
+    if not (_is_number(s.learning_rate) and s.learning_rate > 0):
+        raise OptionError(f"learning_rate={s.learning_rate!r} must be positive")
+    if s.bandwidth is not None and not (_is_number(s.bandwidth) and s.bandwidth > 0):
+        raise OptionError(f"bandwidth={s.bandwidth!r} must be positive, or None to estimate it")
+    for name in ("split_seed", "encoder_seed", "bandwidth_seed", "cluster_seed", "random_state"):
+        if (getattr(s, name) or 0) >= 2**32:
+            raise OptionError(f"{name}={getattr(s, name)} is too large; seeds lie below 2**32")
+    e = s.energies
+    if e is not None and not (isinstance(e, tuple) and len(e) == 2 and e[0] <= e[1]):
         raise OptionError(f"energies={s.energies} must be a range (low, high)")
 
 
@@ -238,6 +251,10 @@ def _whole(s: Settings, name: str, least: int) -> None:
     value = getattr(s, name)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise OptionError(f"{name}={value!r} must be a whole number of at least {least}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _between(s: Settings, name: str, low: float, high: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -12,7 +11,12 @@ import xarray as xr
 
 from xpad.flux import record_dims
 
-LIBRARIES = ("xpad", "numpy", "xarray", "scikit-learn", "jax", "flax", "optax")
+LIBRARIES = (
+    "xpad", "numpy", "pandas", "xarray", "dask", "scikit-learn", "jax", "flax", "optax", "cdflib",
+)  # fmt: skip
+_IDENTIFYING = (
+    "Logical_file_id", "Logical_source", "Source_name", "Descriptor", "Data_version", "source",
+)  # fmt: skip
 
 
 def versions() -> dict[str, str]:
@@ -35,30 +39,18 @@ def identity(ds: xr.Dataset, flux: xr.DataArray) -> dict[str, Any]:
         "shape": [int(n) for n in flux.shape],
         "units": str(flux.attrs.get("units", "")),
     }
-    for name in (
-        "Logical_file_id",
-        "Logical_source",
-        "Source_name",
-        "Descriptor",
-        "Data_version",
-        "source",
-    ):
-        value = ds.attrs.get(name)
-        if isinstance(value, str) or (isinstance(value, list) and len(value) == 1):
-            found[name] = value if isinstance(value, str) else str(value[0])
-    for dim in dims:
-        index = flux.indexes.get(dim)
-        if index is not None and len(index):
-            found[f"{dim}_first"], found[f"{dim}_last"] = (
-                _text(dim, index[0]),
-                _text(dim, index[-1]),
-            )
-            values = np.ascontiguousarray(index.to_numpy())
+    for key in _IDENTIFYING:
+        value = ds.attrs.get(key)
+        if isinstance(value, str):
+            found[key] = value
+        elif isinstance(value, list | tuple) and value and all(isinstance(v, str) for v in value):
+            found[key] = value[0] if len(value) == 1 else list(value)
+    for name, coord in flux.coords.items():
+        if coord.ndim != 1 or coord.dims[0] not in dims or coord.chunks is not None:
+            continue
+        if coord.size and (name in dims or coord.dtype.kind == "M"):
+            values = np.ascontiguousarray(coord.values)
+            found[f"{name}_first"], found[f"{name}_last"] = str(values[0]), str(values[-1])
             if values.dtype.kind in "mMiuf":
-                found[f"{dim}_sha256"] = hashlib.sha256(values.tobytes()).hexdigest()
+                found[f"{name}_sha256"] = hashlib.sha256(values.tobytes()).hexdigest()
     return found
-
-
-def _text(dim: Hashable, value: Any) -> str:
-    isoformat = getattr(value, "isoformat", None)
-    return str(isoformat()) if isoformat is not None else str(value)

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from xpad import criteria
 from xpad.bins import bin_starts, group_means
-from xpad.errors import GridMismatchError, OptionError, RolesError
+from xpad.errors import GridMismatchError, OptionError, RolesError, warn
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, describe_axis, varies
 
 TABLE_SAMPLE = 10_000
 """Records looked at to find the commonest table; evenly spaced, so chunks do not matter."""
 COMMON_SHARE = 0.05
+SHORT, SHORT_SHARE = 1.25, 0.01
+"""A table that ends this factor inside the grid is short; worth a warning from this share on."""
 GRID_TOLERANCE = 1e-3
 ROWS_AT_ONCE = 256
 """Small enough that a block's temporary arrays stay in the processor's cache."""
@@ -97,7 +99,22 @@ def _axis_values(flux: xr.DataArray, role: str, *, refuse: bool) -> Doubles:
     if counts.max() < COMMON_SHARE * len(rows):
         commonest = _median_table(rows)
     commonest = np.sort(commonest[commonest >= 0])
+    if role == ENERGY:
+        _warn_of_short_tables(rows, commonest, flux)
     return commonest[bin_starts(commonest, logarithmic=role == ENERGY)]
+
+
+def _warn_of_short_tables(rows: Doubles, grid: Doubles, flux: xr.DataArray) -> None:
+    """Say so where records leave out a part of the grid: clusters may tell just that apart."""
+    low, high = np.nanmin(rows, axis=1), np.nanmax(rows, axis=1)
+    short = (low > SHORT * grid[0]) | (high < grid[-1] / SHORT)
+    if short.mean() > SHORT_SHARE:
+        warn(
+            f"the energies of {flux.name} change in time, and {short.mean():.0%} of the records do not "
+            f"reach over all of {grid[0]:g} … {grid[-1]:g}: the bins they leave out are missing (zero in "
+            "the preset), and clusters may tell no more than the tables apart. "
+            f"energies=({low.max():g}, {high.min():g}) keeps what all records have"
+        )
 
 
 def _median_table(rows: Doubles) -> Doubles:
@@ -269,10 +286,7 @@ def require_same_grid(found: Grid, wanted: Grid, flux: xr.DataArray) -> None:
     GridMismatchError
         Names both grids.
     """
-    scale = 1.0
-    units = criteria.energy_unit(found.energy_units), criteria.energy_unit(wanted.energy_units)
-    if units[0] is not None and units[1] is not None:
-        scale = criteria.KEV[units[0]] / criteria.KEV[units[1]]
+    scale = criteria.energy_scale(found.energy_units, wanted.energy_units)
     if varies(flux, ENERGY) and scale != 1.0:
         raise GridMismatchError(
             f"the data's energies are in {found.energy_units} and change from record to record, "
@@ -298,6 +312,23 @@ def tables(flux: xr.DataArray) -> dict[str, xr.DataArray]:
         for name in TABLES.values()
         if name in flux.coords
     }
+
+
+def as_table(flux: xr.DataArray, role: str) -> xr.DataArray:
+    """A canonical flux whose constant axis is written as a table, one row a record.
+
+    For a model of data whose tables vary, since a part of such data may happen not to.
+    """
+    if varies(flux, role):
+        return flux
+    axis = flux.coords[role]
+    records = [d for d in flux.dims if d not in (ENERGY, PITCH_ANGLE)]
+    shape = tuple(flux.sizes[d] for d in records)
+    rows = np.broadcast_to(axis.values.astype(np.float64), (*shape, axis.size))
+    table = xr.DataArray(rows, dims=(*records, role), attrs=axis.attrs)
+    if flux.chunks is not None:
+        table = table.chunk({d: flux.chunksizes[d] for d in (*records, role)})
+    return flux.drop_vars(role).assign_coords({TABLES[role]: table})
 
 
 def on_grid(flux: xr.DataArray, grid: Grid) -> xr.DataArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -10,15 +11,16 @@ import numpy as np
 import xarray as xr
 
 from xpad.attributes import storable
-from xpad.axes import as_dataset, assign_roles
+from xpad.axes import ROLE_ATTRS, as_dataset, assign_roles
 from xpad.blocks import positions
-from xpad.errors import OptionError
+from xpad.errors import GridMismatchError, OptionError
 from xpad.fitting import fit
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, canonical_flux, record_dims, varies
 from xpad.model import Model
-from xpad.normalisation import METHODS, normalise_pads
+from xpad.normalisation import METHODS, normalise_pads, require_ninety
 from xpad.presets import DEFAULT_PRESET, Options, Settings
-from xpad.regrid import Grid, flat_records, on_grid, require_same_grid
+from xpad.provenance import identity
+from xpad.regrid import Grid, as_table, flat_records, on_grid, require_same_grid
 from xpad.sampling import SPLIT_ATTRS
 from xpad.splitting import splitter
 from xpad.survey import record_arrays, selected
@@ -111,10 +113,11 @@ def cluster(
     Examples
     --------
     >>> import xpad
-    >>> out = xpad.cluster(xpad.simulate(days=0.5), epochs=40, k=6, progress=False)
+    >>> out = xpad.cluster(xpad.simulate(days=0.5), encoder=None, k=6, progress=False)
     >>> out.pad_label.dims, out.pad_label.dtype
     (('Epoch',), dtype('int16'))
     """
+    _require_prefix(prefix)
     model = fit(obj, variable, preset=preset, progress=progress, **options)
     out = labelled(obj, model, variable, prefix)
     return (out, model) if return_model else out
@@ -165,7 +168,7 @@ def predict(
     --------
     >>> import xpad
     >>> ds = xpad.simulate(days=0.5)
-    >>> model = xpad.fit(ds, epochs=40, k=6, progress=False)
+    >>> model = xpad.fit(ds, encoder=None, k=6, progress=False)
     >>> bool((xpad.predict(ds, model).pad_label.max() < 6).compute())
     True
     """
@@ -239,6 +242,8 @@ def normalise(
             "all; fit puts them on one grid first"
         )
     pitch_angle = flux.coords[PITCH_ANGLE].values if PITCH_ANGLE in flux.coords else np.empty(0)
+    if method == "90deg":
+        require_ninety(pitch_angle)
     core = [ENERGY, PITCH_ANGLE]
     found = xr.apply_ufunc(
         lambda pads: normalise_pads(
@@ -269,10 +274,19 @@ def _checked(
             f"model is a {type(model).__name__}; give what ds.pad.fit() or xpad.load_model(path) returned"
         )
     ds = as_dataset(obj)
-    fitted = model.provenance.get("input", {}).get("variable")
-    if variable is None and isinstance(obj, xr.Dataset) and fitted in ds.data_vars:
+    fitted = model.provenance["input"]["variable"]
+    assigned = ROLE_ATTRS["flux"] in ds.attrs
+    if variable is None and not assigned and isinstance(obj, xr.Dataset) and fitted in ds.data_vars:
         variable = fitted
-    flux = selected(canonical_flux(ds, variable), model.settings)
+    flux = selected(canonical_flux(ds, variable), model.settings, model.grid.energy_units)
+    units = str(flux.attrs.get("units", ""))
+    if model.settings.background is not None and units != model.grid.flux_units:
+        raise GridMismatchError(
+            f"the model's background={model.settings.background} is in {model.grid.flux_units!r} and "
+            f"the flux {flux.name} is in {units!r}; convert it, or fit a model on these data"
+        )
+    for role in model.provenance["varying"]:
+        flux = as_table(flux, role)
     _require_grid(flux, model)
     return ds, flux
 
@@ -290,11 +304,12 @@ def _require_grid(flux: xr.DataArray, model: Model) -> None:
 
 
 def _labelled(ds: xr.Dataset, flux: xr.DataArray, model: Model, prefix: str) -> xr.Dataset:
+    _require_prefix(prefix)
     packed = _packed(flux, model, prefix)
     column = f"{prefix}_packed"
     component = f"{prefix}_component"
     pc = packed.isel({column: slice(3, None)}).rename({column: component})
-    added = {
+    added: dict[Hashable, Any] = {
         f"{prefix}_label": packed.isel({column: 0}).astype(np.int16).assign_attrs(
             long_name="cluster of the pitch-angle distribution",
             comment=f"0 is the largest of {model.k} clusters among the fitted records; -1 is unusable",
@@ -311,12 +326,38 @@ def _labelled(ds: xr.Dataset, flux: xr.DataArray, model: Model, prefix: str) -> 
         ),
         f"{prefix}_flag": packed.isel({column: 1}).astype(np.int8).assign_attrs(FLAG_ATTRS),
     }  # fmt: skip
-    clash = [name for name in added if name in ds.variables]
-    out = storable(ds)
-    if clash:
-        out = out.drop_vars([n for n in out.variables if str(n).startswith(f"{prefix}_")])
-    out = out.assign(added).assign(learned(model, prefix))
+    added.update(learned(model, prefix))
+    out = storable(_without_former(ds, set(added), prefix)).assign(added)
+    out.attrs[f"{prefix}_input"] = json.dumps(identity(ds, flux))
     return out.assign_attrs(result_attrs(model, prefix))
+
+
+def _require_prefix(prefix: str) -> None:
+    if not re.fullmatch(r"[A-Za-z]\w*", prefix):
+        raise OptionError(
+            f"prefix={prefix!r} begins names of variables: letters, digits and _ only, a letter first"
+        )
+
+
+def _without_former(ds: xr.Dataset, names: set[Hashable], prefix: str) -> xr.Dataset:
+    """The Dataset without an earlier result under this prefix; what is the user's own stays.
+
+    Raises
+    ------
+    OptionError
+        A variable or dimension of the user's own has a name that the result needs.
+    """
+    made = {f"{prefix}_{n}" for n in ("split", "mean", "flux", "positive", "count", "share")}
+    dims = {f"{prefix}_mode_index", f"{prefix}_feature"}
+    if f"{prefix}_settings" in ds.attrs:
+        return ds.drop_vars([n for n in ds.variables if n in names | made])
+    taken = [n for n in [*ds.variables, *ds.dims] if n in names | dims | {f"{prefix}_split"}]
+    if taken:
+        raise OptionError(
+            f"the data have a variable {str(taken[0])!r} of their own, a name that the result needs; "
+            "give another prefix=, such as prefix='xpad'"
+        )
+    return ds
 
 
 def learned(model: Model, prefix: str = "pad") -> dict[Hashable, Any]:
@@ -373,7 +414,7 @@ def result_attrs(model: Model, prefix: str = "pad") -> dict[str, Any]:
         f"{prefix}_preset": model.preset,
         f"{prefix}_settings": json.dumps(model.settings.as_dict()),
         f"{prefix}_versions": json.dumps(model.provenance["versions"]),
-        f"{prefix}_input": json.dumps(model.provenance["input"]),
+        f"{prefix}_fitted_on": json.dumps(model.provenance["input"]),
         f"{prefix}_scores": json.dumps(model.scores),
         f"{prefix}_training": json.dumps({k: int(v) for k, v in model.history.attrs.items()}),
         f"{prefix}_references": "Killey et al. 2023, doi:10.1093/rasti/rzad035",
@@ -424,7 +465,9 @@ def _apply(
         dask_gufunc_kwargs={"output_sizes": {dim: size}},
     )
     coords = {n: c for n, c in flux.coords.items() if set(c.dims) <= set(dims)}
-    return found.transpose(*dims, dim).assign_coords(coords).assign_attrs({})
+    found = found.transpose(*dims, dim).assign_coords(coords)
+    found.attrs = {}
+    return found
 
 
 def _predicted(*arrays: Any, model: Model, given: Sequence[bool], size: int) -> np.ndarray:
@@ -462,12 +505,10 @@ def _splits(ds: xr.Dataset, flux: xr.DataArray, model: Model, flag: xr.DataArray
         output_dtypes=[np.int8],
     )
     attrs = {**SPLIT_ATTRS, "comment": "-1 is unusable"}
-    return (
-        xr.where(flag == OK, split, np.int8(-1))
-        .astype(np.int8)
-        .transpose(*dims)
-        .assign_attrs(attrs)
-    )
+    # On variables: xr.where of arrays would drop the attributes of their coordinates.
+    usable = flag.variable == OK
+    found = xr.where(usable, split.variable.transpose(*dims), np.int8(UNUSABLE)).astype(np.int8)
+    return xr.DataArray(found, coords=flag.coords, attrs=attrs)
 
 
 def settings_of(out: xr.Dataset, prefix: str = "pad") -> Mapping[str, Any]:
@@ -499,4 +540,4 @@ def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
         str(out[f"{prefix}_energy"].attrs.get("units", "")),
         str(flux.attrs.get("units", "")),
     )
-    return on_grid(selected(flux, settings), grid)
+    return on_grid(selected(flux, settings, grid.energy_units), grid)

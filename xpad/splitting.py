@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from xpad.errors import OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, record_dims
 from xpad.presets import Settings
-from xpad.sampling import TEST, TRAIN, block_split, by_shares, stratified_uniform
+from xpad.sampling import TEST, TRAIN, block_split, by_shares, hashed, stratified_uniform
 
-_CAP_SEED = 0x5EED
 _SLACK = 20
 """Standard deviations of a share that are drawn beyond it, since usable records are known later."""
 
@@ -32,6 +31,7 @@ class Splitter:
     settings: Settings
     thresholds: tuple[float, float]
     by_block: NDArray[np.int8] | None = None
+    wanted: NDArray[np.bool_] | None = None
 
     def split(self, position: NDArray[np.int64]) -> NDArray[np.int8]:
         """Train, validation or test."""
@@ -40,7 +40,9 @@ class Splitter:
         return by_shares(self._uniform(position), *self.thresholds)
 
     def drawn(self, position: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Records that may turn out to train or validate: all that will, and a few more."""
+        """Records that may turn out to be trained on: as a rule all that will, and a few more."""
+        if self.wanted is not None:
+            return np.asarray(self.wanted[position])
         s = self.settings
         if self.by_block is not None:
             chosen = self.split(position) != TEST
@@ -50,9 +52,31 @@ class Splitter:
         expected = s.train * self.total
         if s.max_train is None or s.max_train >= expected:
             return np.asarray(chosen)
-        spare = 10 + _SLACK * s.max_train**0.5
-        u = stratified_uniform(position, self.total, s.seed("split") + _CAP_SEED)
-        return np.asarray(chosen & (u < (s.max_train + spare) / expected))
+        most = (s.max_train + 10 + _SLACK * s.max_train**0.5) / expected
+        return np.asarray(chosen & (self._order(position) < most * 2.0**64))
+
+    def training(self, usable: NDArray[np.int64], split: int) -> NDArray[np.int64]:
+        """Usable positions of a split that a training uses, in its order: that of a hash.
+
+        The order is random in time, whatever the blocks of the data are; `max_train` keeps its
+        beginning (of the validation split in proportion).
+        """
+        s = self.settings
+        mine = usable[self.split(usable) == split]
+        mine = mine[np.lexsort((mine, self._order(mine)))]
+        if s.max_train is None:
+            return np.asarray(mine)
+        most = s.max_train
+        if split != TRAIN:
+            most = max(1, round(most * s.validation / s.train))
+        return np.asarray(mine[:most])
+
+    def wanting(self, *positions: NDArray[np.int64]) -> Splitter:
+        """The splitter that draws exactly these positions."""
+        wanted = np.zeros(self.total, dtype=bool)
+        for some in positions:
+            wanted[some] = True
+        return replace(self, wanted=wanted)
 
     def exact(self, usable: NDArray[np.int64]) -> Splitter:
         """The splitter whose shares are exact to a record among the usable positions."""
@@ -65,16 +89,12 @@ class Splitter:
         at = (_between(u, n_train), _between(u, n_train + n_validation))
         return replace(self, thresholds=at)
 
-    def most(self, split: int) -> int | None:
-        """Rows of a split that a capped training uses: validation in proportion to training."""
-        s = self.settings
-        if s.max_train is None or split == TRAIN:
-            return s.max_train
-        return max(1, round(s.max_train * s.validation / s.train))
-
     def as_dict(self) -> dict[str, Any]:
         """What a model keeps of it."""
         return {"total": self.total, "thresholds": list(self.thresholds)}
+
+    def _order(self, position: NDArray[np.int64]) -> NDArray[np.uint64]:
+        return hashed(position, self.settings.seed("encoder"))
 
     def _uniform(self, position: NDArray[np.int64]) -> NDArray[np.float64]:
         return stratified_uniform(position, self.total, self.settings.seed("split"))
@@ -117,6 +137,7 @@ def _block_numbers(flux: xr.DataArray, ds: xr.Dataset, block: str) -> NDArray[np
         import pandas as pd
 
         times = [c for d in dims if (c := flux.coords.get(d)) is not None and c.dtype.kind == "M"]
+        times += [c for c in flux.coords.values() if c.dtype.kind == "M" and c.ndim == 1]
         if not times:
             raise OptionError(
                 f"split='blocks' with block={block!r} needs a time coordinate on the records, or block= "
@@ -128,6 +149,8 @@ def _block_numbers(flux: xr.DataArray, ds: xr.Dataset, block: str) -> NDArray[np
             raise OptionError(
                 f"block={block!r} is neither a length of time ('1D', '9h') nor a variable of the Dataset"
             ) from err
+        if length <= 0:
+            raise OptionError(f"block={block!r} must be a positive length of time")
         stamps = times[0].values.astype("datetime64[ns]").astype(np.int64)
         numbered = times[0].copy(data=stamps // length)
     numbered = numbered.reset_coords(drop=True)

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import ModelStoreError
+from xpad.errors import ModelStoreError, OptionError
 from xpad.model import Model
-from xpad.paths import whole_or_nothing
+from xpad.paths import local, whole_or_nothing
 from xpad.presets import Settings
 from xpad.regrid import Grid
 
 FORMAT = "xpad-model"
 FORMAT_VERSION = 1
-GROUP = "model"
+GROUP = "xpad_model"
+"""Group of a result's store that holds its model; no variable of a mission is called so."""
 
 PathLike = str | os.PathLike[str]
 
@@ -44,7 +45,7 @@ def save_model(model: Model, path: PathLike, *, overwrite: bool = False) -> None
     Examples
     --------
     >>> import tempfile, xpad
-    >>> model = xpad.fit(xpad.simulate(days=0.5), epochs=40, k=6, progress=False)
+    >>> model = xpad.fit(xpad.simulate(days=0.5), encoder=None, k=6, progress=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     model.save(f"{folder}/rept.zarr")
     ...     xpad.load_model(f"{folder}/rept.zarr").k
@@ -131,7 +132,7 @@ def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def add_model(model: Model, path: PathLike) -> None:
-    """Write a model as the group ``model`` of a Zarr store that holds its results."""
+    """Write a model as a group of a Zarr store that holds its results."""
     tree = model_tree(model)
     for node in tree.subtree:
         group = GROUP if node.path == "/" else f"{GROUP}{node.path}"
@@ -158,7 +159,7 @@ def load_model(path: PathLike) -> Model:
     ModelStoreError
         There is no model at `path`, a newer xpad wrote it, or it is damaged.
     """
-    path = Path(path)
+    path = local(path)
     tree = _opened(path)
     stated = {str(k): v for k, v in tree.attrs.items() if k != "sha256"}
     if stated.get("format") != FORMAT:
@@ -184,7 +185,12 @@ def load_model(path: PathLike) -> Model:
         raise ModelStoreError(
             f"{path} is damaged or was changed: its contents do not match their checksum; fit the model again"
         )
-    return _model(groups, stated)
+    try:
+        return _model(groups, stated)
+    except (OptionError, KeyError, TypeError, ValueError) as err:
+        raise ModelStoreError(
+            f"{path} holds a model that this xpad does not understand ({err}); another version wrote it"
+        ) from err
 
 
 def _opened(path: Path) -> xr.DataTree:

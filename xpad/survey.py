@@ -10,24 +10,29 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xpad import criteria
 from xpad.blocks import positions, record_blocks, run
-from xpad.errors import OptionError
+from xpad.errors import NotEnoughDataError, OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, record_dims, varies
 from xpad.model import prepare
+from xpad.normalisation import require_ninety
 from xpad.presets import Settings
 from xpad.progress import Progress
 from xpad.regrid import Grid, common_grid, flat_records, tables
-from xpad.sampling import hashed
 from xpad.splitting import Splitter
 
 Floats = NDArray[np.float32]
 
 
-def selected(flux: xr.DataArray, settings: Settings) -> xr.DataArray:
-    """The canonical flux within the range of energies that the settings name."""
+def selected(flux: xr.DataArray, settings: Settings, units: str = "") -> xr.DataArray:
+    """The canonical flux within the range of energies that the settings name.
+
+    `units` are those of the range, where they may be others than the data's.
+    """
     if settings.energies is None or varies(flux, ENERGY):
         return flux
-    low, high = settings.energies
+    scale = criteria.energy_scale(units, str(flux.coords[ENERGY].attrs.get("units", "")))
+    low, high = (scale * bound for bound in settings.energies)
     energy = flux.coords[ENERGY].values
     inside = np.flatnonzero((energy >= low) & (energy <= high))
     if inside.size == 0:
@@ -47,6 +52,8 @@ def grid_of(flux: xr.DataArray, settings: Settings) -> Grid:
         if not inside.any():
             raise OptionError(f"energies=({low:g}, {high:g}) holds none of the data's energies")
         grid = replace(grid, energy=grid.energy[inside])
+    if settings.normalise == "90deg":
+        require_ninety(grid.pitch_angle)
     if isinstance(settings.background, tuple) and len(settings.background) != grid.energy.size:
         raise OptionError(
             f"background has {len(settings.background)} values and the data {grid.energy.size} energies; "
@@ -81,11 +88,14 @@ class Survey:
     drawn: Floats
     drawn_at: NDArray[np.int64]
 
-    def rows(
-        self, wanted: NDArray[np.bool_], features: NDArray[np.bool_], most: int | None
-    ) -> Floats:
-        """Drawn rows of the `wanted` records (a mask over all positions), features only."""
-        return self.drawn[np.flatnonzero(wanted[self.drawn_at])[:most]][:, features]
+    def holds(self, wanted: NDArray[np.int64]) -> bool:
+        """Whether every one of these positions was drawn."""
+        return bool(np.isin(wanted, self.drawn_at).all())
+
+    def rows(self, wanted: NDArray[np.int64], features: NDArray[np.bool_]) -> Floats:
+        """Rows of these positions, in their order, features only."""
+        place = np.searchsorted(self.drawn_at, wanted)
+        return self.drawn[place][:, features]
 
 
 def _survey(
@@ -118,6 +128,9 @@ def survey(
     progress: Progress,
 ) -> Survey:
     """The first pass: what every record measured, and the drawn rows drawn for training."""
+    if flux.size == 0:
+        sizes = ", ".join(f"{d}: {flux.sizes[d]}" for d in record_dims(flux))
+        raise NotEnoughDataError(f"{flux.name} has no records ({sizes})")
     blocks = survey_blocks(flux)
     with progress.blocks("reading", len(blocks), "xpad-survey"):
         parts: list[Survey] = run(
@@ -125,8 +138,7 @@ def survey(
         )
     by_position = np.argsort(np.concatenate([p.position for p in parts]), kind="stable")
     drawn_at = np.concatenate([p.drawn_at for p in parts])
-    # In the order of a hash: random in time, whatever the blocks were.
-    order = np.lexsort((drawn_at, hashed(drawn_at, settings.seed("encoder"))))
+    order = np.argsort(drawn_at, kind="stable")
     return Survey(
         np.arange(by_position.size, dtype=np.int64),
         np.concatenate([p.n_measured for p in parts])[by_position],
