@@ -208,6 +208,6 @@ def _key(
         handles.append(Line2D([], [], ls="", marker="x", color="black", ms=5, label="mode"))
     panels[-1].legend(
         handles=handles, title="cluster", fontsize=7, title_fontsize=7, frameon=False,
-        loc="center left", bbox_to_anchor=(1.01, 0.5), ncols=1 if k <= 12 else 2,
+        loc="center left", bbox_to_anchor=(1.01, 0.5), ncols=max(1, -(-len(handles) // 18)),
         handletextpad=0.2, borderpad=0.2,
     )  # fmt: skip

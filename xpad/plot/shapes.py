@@ -202,14 +202,15 @@ def _energy_key(
             Line2D([], [], color=colour_map(norm(e)), lw=1.5, label=_energy_text(e))
             for e in energies
         ]
-        last = panels[-1]
-        last.legend(
-            handles=handles[::-1], title=title, fontsize=7, title_fontsize=7,
-            loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False,
-        )  # fmt: skip
-        if note:
-            last.text(1.02, -0.02, note.replace(": ", ":\n"), transform=last.transAxes, fontsize=6,
-                      va="top", in_layout=True)  # fmt: skip
+        heading = f"{title}\n{note.replace(': ', ':' + chr(10))}" if note else title
+        look = {"title": heading, "fontsize": 7, "title_fontsize": 7, "frameon": False}
+        if panels.size % rows and figure.get_layout_engine() is not None:  # type: ignore[attr-defined]
+            # Beside an incomplete row, a panel's own legend would push the columns apart.
+            figure.legend(handles=handles[::-1], loc="outside right center", **look)  # type: ignore[attr-defined]
+        else:
+            panels[-1].legend(
+                handles=handles[::-1], loc="center left", bbox_to_anchor=(1.02, 0.5), **look
+            )
         return
     bar = figure.colorbar(  # type: ignore[attr-defined]
         ScalarMappable(norm, colour_map),
