@@ -204,7 +204,7 @@ def test_nothing_at_all() -> None:
 @pytest.fixture
 def anonymous() -> xr.Dataset:
     """Nothing tells which is which."""
-    pitch, energy = np.array([7.0, 8.0, 9.0, 10.0]), np.array([1.0, 2.0, 3.0])
+    pitch, energy = np.array([7.0, 8.0, 9.0, 10.0]), np.array([4.0, 5.0, 6.0])
     values = missions.signal(np.arange(2)[:, None, None], energy[:, None], pitch)
     return xr.Dataset({"j": (("i", "x", "y"), values)}, coords={"x": energy, "y": pitch})
 

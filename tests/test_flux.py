@@ -313,3 +313,12 @@ def test_a_lazily_opened_file_is_not_read(tmp_path: Any, monkeypatch: pytest.Mon
     repr(unchunked.pad)
     assert not unchunked.FEDU.variable._in_memory
     assert not unchunked.HOPE_ENERGY_Ele.variable._in_memory
+
+
+def test_pitch_angles_that_look_like_radians_must_say_so() -> None:
+    angle = np.deg2rad([15.0, 45.0, 90.0, 135.0, 165.0])
+    ds = xr.Dataset({"j": (("time", "pa"), np.ones((4, 5)))}, coords={"pa": angle})
+    with pytest.raises(RolesError, match=r"look like radians.*'rad'"):
+        xpad.canonical_flux(ds)
+    ds["pa"].attrs["units"] = "rad"
+    np.testing.assert_allclose(xpad.canonical_flux(ds).pitch_angle, [15, 45, 90, 135, 165])

@@ -189,13 +189,10 @@ def _pitch_angles(ds: xr.Dataset, roles: Roles) -> xr.Variable:
         )
     values = _axis_values(ds, roles, axis, PITCH_ANGLE)
     stated = criteria.units(ds.variables[axis.variable].attrs)
-    if (
-        not stated
-        and isinstance(values.data, np.ndarray)
-        and np.nanmax(values.data, initial=0) <= np.pi + 0.01
-    ):
+    most = np.nanmax(values.data, initial=0) if isinstance(values.data, np.ndarray) else np.inf
+    if not stated and 0 < most <= np.pi + 0.01:
         raise RolesError(
-            f"the pitch angles in {axis.variable!r} go up to {np.nanmax(values.data, initial=0):g} and "
+            f"the pitch angles in {axis.variable!r} go up to {most:g} and "
             "have no units, so they look like radians; say so (.attrs['units'] = 'rad'), or convert "
             "them to degrees"
         )

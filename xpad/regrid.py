@@ -48,12 +48,15 @@ class Grid:
         return f"energies: {energies}; pitch angles: {describe_axis(self.pitch_angle, 'deg')}"
 
 
-def common_grid(flux: xr.DataArray, energy_tables: str = "interpolate") -> Grid:
+def common_grid(
+    flux: xr.DataArray, energy_tables: str = "interpolate", *, warn_of_short: bool = False
+) -> Grid:
     """The grid of a canonical flux; of axes that vary, the commonest table.
 
     Looks at the values of a varying axis (so it computes), at most
     `TABLE_SAMPLE` records of them. Where no table is common (under 5 % of the
-    records share one), the median of the sorted tables serves.
+    records share one), the median of the sorted tables serves. `warn_of_short`
+    warns where records leave out a part of the grid's energies.
 
     Raises
     ------
@@ -66,15 +69,19 @@ def common_grid(flux: xr.DataArray, energy_tables: str = "interpolate") -> Grid:
         raise OptionError(
             f"energy_tables={energy_tables!r} is not known; choose 'interpolate' or 'refuse'"
         )
-    energy = _axis_values(flux, ENERGY, refuse=energy_tables == "refuse")
-    pitch_angle = _axis_values(flux, PITCH_ANGLE, refuse=False)
+    energy = _axis_values(
+        flux, ENERGY, refuse=energy_tables == "refuse", warn_of_short=warn_of_short
+    )
+    pitch_angle = _axis_values(flux, PITCH_ANGLE)
     source = flux.coords[TABLES[ENERGY] if varies(flux, ENERGY) else ENERGY]
     return Grid(
         energy, pitch_angle, str(source.attrs.get("units", "")), str(flux.attrs.get("units", ""))
     )
 
 
-def _axis_values(flux: xr.DataArray, role: str, *, refuse: bool) -> Doubles:
+def _axis_values(
+    flux: xr.DataArray, role: str, *, refuse: bool = False, warn_of_short: bool = False
+) -> Doubles:
     if not varies(flux, role):
         return np.asarray(flux.coords[role].values, dtype=np.float64)
     table = flux.coords[TABLES[role]]
@@ -99,7 +106,7 @@ def _axis_values(flux: xr.DataArray, role: str, *, refuse: bool) -> Doubles:
     if counts.max() < COMMON_SHARE * len(rows):
         commonest = _median_table(rows)
     commonest = np.sort(commonest[commonest >= 0])
-    if role == ENERGY:
+    if warn_of_short:
         _warn_of_short_tables(rows, commonest, flux)
     return commonest[bin_starts(commonest, logarithmic=role == ENERGY)]
 

@@ -45,7 +45,7 @@ def selected(flux: xr.DataArray, settings: Settings, units: str = "") -> xr.Data
 
 def grid_of(flux: xr.DataArray, settings: Settings) -> Grid:
     """The grid that a fit puts its PADs on."""
-    grid = common_grid(flux, settings.energy_tables)
+    grid = common_grid(flux, settings.energy_tables, warn_of_short=settings.energies is None)
     if settings.energies is not None:
         low, high = settings.energies
         inside = (grid.energy >= low) & (grid.energy <= high)
