@@ -116,11 +116,14 @@ def _warn_of_short_tables(rows: Doubles, grid: Doubles, flux: xr.DataArray) -> N
     low, high = np.nanmin(rows, axis=1), np.nanmax(rows, axis=1)
     short = (low > SHORT * grid[0]) | (high < grid[-1] / SHORT)
     if short.mean() > SHORT_SHARE:
+        common = "No energy is common to all of them"
+        if low.max() < high.min():
+            common = f"energies=({low.max():g}, {high.min():g}) keeps what all records have"
         warn(
             f"the energies of {flux.name} change in time, and {short.mean():.0%} of the records do not "
             f"reach over all of {grid[0]:g} … {grid[-1]:g}: the bins they leave out are missing (zero in "
             "the preset), and clusters may tell no more than the tables apart. "
-            f"energies=({low.max():g}, {high.min():g}) keeps what all records have"
+            f"{common}"
         )
 
 
