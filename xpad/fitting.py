@@ -276,7 +276,7 @@ def _warn_if_untrained(
         steps = history.attrs["steps"]
         warn(
             f"the autoencoder has hardly learned from {len(train)} training records in {steps} steps: "
-            f"{'; '.join(faults)}. So its encoding is near random. Train longer with "
+            f"{'; '.join(faults)}. So its encoding means little. Train longer with "
             f"min_steps={_rounded(20 * max(steps, 500))} (--min-steps), use more records, or encoder=None"
         )
 
