@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import typing
 import warnings
@@ -355,5 +356,19 @@ def _opened(arguments: argparse.Namespace) -> xr.Dataset:
     return open_dataset(files[0] if len(files) == 1 else files, on_error=arguments.on_error)
 
 
+def console() -> None:
+    """Run the command line and end the process with its exit code.
+
+    After Ctrl-C it ends at once: a thread that was interrupted while it was being started is
+    never told to stop, and the interpreter would wait for it for ever.
+    """
+    code = main()
+    if code == EXIT_INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    console()
