@@ -126,6 +126,7 @@ class PadAccessor(Generic[T]):
         """Sort the PADs into their typical shapes; see `xpad.cluster`."""
         import xpad
 
+        # The overloads go by the literal value of return_model, which is any bool here.
         return xpad.cluster(  # type: ignore[call-overload]
             self._obj,
             variable,
@@ -193,4 +194,5 @@ def register() -> None:
     """Put the accessor under ``pad``; doing so twice changes nothing."""
     for owner in (xr.Dataset, xr.DataArray):
         if not isinstance(inspect.getattr_static(owner, "pad"), PadAccess):
+            # xarray declares a method here; a descriptor that gives that method is what is meant.
             owner.pad = PadAccess(owner.pad)  # type: ignore[method-assign, assignment]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from types import FrameType
 
 
 class XpadError(Exception):
@@ -48,8 +49,9 @@ _PACKAGE = str(Path(__file__).parent)
 
 def warn(message: str) -> None:
     """Warn with `XpadWarning` at the caller's own line, outside this package."""
-    level, frame = 1, sys._getframe(0)
+    level = 1
+    frame: FrameType | None = sys._getframe(0)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level += 1
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     warnings.warn(message, XpadWarning, stacklevel=level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -182,7 +182,7 @@ def _energy_text(energy: float) -> str:
 
 
 def _energy_key(
-    figure: object,
+    figure: Any,
     panels: np.ndarray,
     rows: int,
     energies: np.ndarray,
@@ -204,15 +204,15 @@ def _energy_key(
         ]
         heading = f"{title}\n{note.replace(': ', ':' + chr(10))}" if note else title
         look = {"title": heading, "fontsize": 7, "title_fontsize": 7, "frameon": False}
-        if panels.size % rows and figure.get_layout_engine() is not None:  # type: ignore[attr-defined]
+        if panels.size % rows and figure.get_layout_engine() is not None:
             # Beside an incomplete row, a panel's own legend would push the columns apart.
-            figure.legend(handles=handles[::-1], loc="outside right center", **look)  # type: ignore[attr-defined]
+            figure.legend(handles=handles[::-1], loc="outside right center", **look)
         else:
             panels[-1].legend(
                 handles=handles[::-1], loc="center left", bbox_to_anchor=(1.02, 0.5), **look
             )
         return
-    bar = figure.colorbar(  # type: ignore[attr-defined]
+    bar = figure.colorbar(
         ScalarMappable(norm, colour_map),
         ax=list(panels),
         fraction=0.05,
