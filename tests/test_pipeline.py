@@ -21,6 +21,7 @@ from xpad.errors import (
     RolesError,
     XpadWarning,
 )
+from xpad.stages import autoencoder
 
 pytestmark = pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning")
 
@@ -234,7 +235,7 @@ def test_steps_are_the_prediction(small, fitted):
 def test_error_is_rms_over_measured_bins(small, fitted):
     whole = xpad.predict(small, fitted)
     pads = xpad.normalise(small, "max").values[:, fitted.features]
-    again = fitted.reconstruct(fitted.encode(pads), fitted.project(fitted.encode(pads)))
+    again = autoencoder.reconstruct(fitted.autoencoder, fitted.encode(pads))
     ok = whole.pad_flag.values == 0
     expected = np.sqrt(np.nanmean((pads[ok] - again[ok]) ** 2, axis=1))
     np.testing.assert_allclose(whole.pad_error.values[ok], expected, rtol=1e-4)
@@ -483,7 +484,7 @@ def test_two_fits_at_once_do_not_share_tasks(small):
 
 
 def test_keys_differ_from_run_to_run(small):
-    from xpad.blocks import record_blocks, run
+    from xpad.blocks import Records
 
     seen = []
 
@@ -491,10 +492,10 @@ def test_keys_differ_from_run_to_run(small):
         seen.append(set(map(str, dask.core.flatten(keys))))
         return dask.get(dsk, keys, **kwargs)
 
-    blocks = record_blocks([small.chunk(time=100).L], ["time"])
+    records = Records.of([small.chunk(time=100).L], ["time"])
     with dask.config.set(scheduler=scheduler):
         for _ in range(2):
-            run(np.sum, blocks)
+            records.run(np.add)
     assert not seen[0] & seen[1]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xpad.errors import NotEnoughDataError, OptionError, TrainingError
-from xpad.stages import autoencoder
+from xpad.stages import autoencoder, deal
 from xpad.stages.autoencoder import encode, reconstruct, train
 
 WEIGHTS = ("encoder_kernel", "encoder_bias", "decoder_kernel", "decoder_bias")
@@ -277,14 +277,16 @@ def test_compilations_are_bounded():
 @settings(deadline=None)
 def test_rows_are_dealt_once_each_to_blocks_of_whole_batches(n, batch):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(autoencoder, "BLOCK_ROWS", 512)
-        x = np.arange(1, n + 1, dtype=np.float32)[:, None]
-        blocks = autoencoder._Blocks(x, batch)
-        dealt = [np.asarray(blocks.load(b))[:, 0] for b in range(len(blocks))]
-    assert {len(block) for block in dealt} == {blocks.padded_rows}
+        patch.setattr(deal, "BLOCK_ROWS", 512)
+        blocks = deal.Deal.of(n, batch, features=1)
     assert blocks.padded_rows <= max(512, batch)
-    rows = [block[:size] for block, size in zip(dealt, blocks.sizes, strict=True)]
-    assert np.array_equal(np.sort(np.concatenate(rows)), x[:, 0])
+    rows = [blocks.rows(number) for number in range(len(blocks.sizes))]
+    assert [len(row) for row in rows] == list(blocks.sizes)
+    assert np.array_equal(np.sort(np.concatenate(rows)), np.arange(n))
+    for number, row in enumerate(rows):
+        block, place = blocks.where(row)
+        assert (block == number).all()
+        assert np.array_equal(place, np.arange(len(row)))
     assert blocks.steps == -(-n // batch) == sum(-(-size // batch) for size in blocks.sizes)
     assert all(size % batch == 0 for size in blocks.sizes[:-1])
     assert max(blocks.sizes) - min(blocks.sizes) < 2 * batch
@@ -296,7 +298,7 @@ def test_many_blocks_train_like_one(monkeypatch):
     """The same steps, other shuffles: every row is trained on, once an epoch."""
     x = records(1000, features=6)
     one, a = train(x, x[:100], batch_size=16, epochs=15, learning_rate=5e-3)
-    monkeypatch.setattr(autoencoder, "BLOCK_ROWS", 128)
+    monkeypatch.setattr(deal, "BLOCK_ROWS", 128)
     many, b = train(x, x[:100], batch_size=16, epochs=15, learning_rate=5e-3)
     assert a.steps == b.steps
     assert not np.array_equal(one.encoder_kernel, many.encoder_kernel)

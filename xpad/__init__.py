@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from xpad.model import Model
     from xpad.presets import PRESETS, Settings
     from xpad.readers import from_tplot, open_dataset, to_tplot
-    from xpad.results import cluster, encode, label, normalise, pca, predict
+    from xpad.results import cluster, predict
     from xpad.simulation import simulate
     from xpad.statistics import catalogue
+    from xpad.steps import encode, label, normalise, pca
     from xpad.store import load_model, save_model
+    from xpad.writing import cluster_to_zarr, predict_to_zarr
 
     __version__: str
 
@@ -45,10 +47,12 @@ _HOME = {
     "open_dataset": "readers",
     "to_tplot": "readers",
     "cluster": "results",
-    "encode": "results",
-    "label": "results",
-    "normalise": "results",
-    "pca": "results",
+    "cluster_to_zarr": "writing",
+    "predict_to_zarr": "writing",
+    "encode": "steps",
+    "label": "steps",
+    "normalise": "steps",
+    "pca": "steps",
     "predict": "results",
     "simulate": "simulation",
     "catalogue": "statistics",
@@ -68,6 +72,7 @@ __all__ = [
     "catalogue",
     "check",
     "cluster",
+    "cluster_to_zarr",
     "encode",
     "estimate_k",
     "fit",
@@ -78,6 +83,7 @@ __all__ = [
     "open_dataset",
     "pca",
     "predict",
+    "predict_to_zarr",
     "recognise",
     "save_model",
     "simulate",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xpad.evidence import Check
     from xpad.model import Model
     from xpad.plot import PadPlots
-    from xpad.presets import Options
+    from xpad.workspace import FitOptions
 
 T = TypeVar("T", xr.Dataset, xr.DataArray)
 
@@ -106,7 +106,7 @@ class PadAccessor(Generic[T]):
         *,
         preset: str = "killey2023",
         progress: bool | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[FitOptions],
     ) -> Model:
         """Fit the pipeline; see `xpad.fit`."""
         import xpad
@@ -121,7 +121,7 @@ class PadAccessor(Generic[T]):
         prefix: str = "pad",
         return_model: bool = False,
         progress: bool | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[FitOptions],
     ) -> Any:
         """Sort the PADs into their typical shapes; see `xpad.cluster`."""
         import xpad

@@ -1,113 +1,259 @@
-"""Run an array function over the record blocks of lazy or in-memory arrays, in one compute."""
+"""Passes over the data: an array function run over every block of records, in one compute."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from functools import reduce
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from itertools import accumulate
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 ROWS = 65_536
 """Records of an in-memory array that are worked on at once, to bound temporary arrays."""
 FAN_IN = 8
 
-
-def is_lazy(*arrays: xr.DataArray) -> bool:
-    """Whether any of the arrays is chunked."""
-    return any(a.chunks is not None for a in arrays)
+Function = Callable[..., Any]
+Combine = Callable[[Any, Any], Any]
 
 
-def positions(template: xr.DataArray, dims: Sequence[Hashable]) -> xr.DataArray:
-    """The position of every record, counted over `dims` in sorted order of their names.
+@dataclass(frozen=True)
+class Records:
+    """Aligned arrays over the same records, cut into blocks that are worked on one by one.
 
-    Sorted, so that transposing the data changes no record's position. Lazy
-    where the template is.
+    Attributes
+    ----------
+    arrays : tuple of DataArray or None
+        Record dimensions in sorted order first; None stands for an array that is not there.
+    dims : tuple
+        The record dimensions, sorted by name, so that a transpose moves no record.
+    origin, whole : tuple of int
+        Where these records begin among those that positions count, and how many there are of
+        those along each dimension.
     """
-    total = xr.DataArray(np.int64(0))
-    stride = 1
-    for dim in sorted(dims, key=str, reverse=True):
-        size = template.sizes[dim]
-        along = xr.DataArray(np.arange(size, dtype=np.int64), dims=[dim])
-        if template.chunks is not None:
-            along = along.chunk({dim: template.chunksizes[dim]})
-        total = total + stride * along
-        stride *= size
-    return total.transpose(*dims)
 
+    arrays: tuple[xr.DataArray | None, ...]
+    dims: tuple[Hashable, ...]
+    origin: tuple[int, ...]
+    whole: tuple[int, ...]
 
-def record_blocks(
-    arrays: Sequence[xr.DataArray], dims: Sequence[Hashable]
-) -> list[tuple[Any, ...]]:
-    """Cut aligned arrays into blocks of records.
-
-    Each block holds one piece of every array, over all of that array's other
-    dimensions: `dask.delayed` pieces where any array is lazy, else NumPy views.
-    """
-    if is_lazy(*arrays):
-        return _lazy_blocks(arrays, dims)
-    first = max(dims, key=lambda d: arrays[0].sizes[d], default=None)
-    size = arrays[0].sizes[first] if first is not None else 1
-    blocks = []
-    for start in range(0, size, ROWS):
-        cut = slice(start, start + ROWS)
-        blocks.append(
-            tuple(a.isel({first: cut}).values if first in a.dims else a.values for a in arrays)
-        )
-    return blocks
-
-
-def _lazy_blocks(arrays: Sequence[xr.DataArray], dims: Sequence[Hashable]) -> list[tuple[Any, ...]]:
-    whole = [a.chunk({d: -1 for d in a.dims if d not in dims}) for a in arrays]
-    aligned = xr.unify_chunks(*whole)
-    counts = {d: len(aligned[0].chunksizes[d]) for d in dims}
-    pieces = [(a.dims, a.data.to_delayed()) for a in aligned]
-    blocks = []
-    for index in np.ndindex(*counts.values()):
-        at = dict(zip(counts, index, strict=True))
-        blocks.append(tuple(grid[tuple(at.get(d, 0) for d in of)] for of, grid in pieces))
-    return blocks
-
-
-def run(
-    function: Callable[..., Any],
-    blocks: Sequence[tuple[Any, ...]],
-    *,
-    combine: Callable[[Any, Any], Any] | None = None,
-    name: str = "xpad",
-    **kwargs: Any,
-) -> Any:
-    """Apply `function` to every block.
-
-    Returns the list of results in block order, or, with `combine`, their
-    reduction by a tree. Lazy blocks cost one compute.
-    """
-    if not blocks or not any(hasattr(piece, "dask") for piece in blocks[0]):
-        results = [function(*block, **kwargs) for block in blocks]
-        return reduce(combine, results) if combine is not None else results
-    import dask.base
-    from dask.delayed import delayed
-
-    # Keys must be unique: two fits may run on one cluster at the same time.
-    name = f"{name}-{uuid4().hex}"
-    # Models and grids are traversed once, not once a block.
-    bound = {k: delayed(v, pure=True, traverse=False) for k, v in kwargs.items()}
-    task = delayed(function, pure=False, name=None)
-    level = [task(*block, **bound, dask_key_name=f"{name}-{i}") for i, block in enumerate(blocks)]
-    if combine is None:
-        return list(dask.base.compute(*level))
-    depth = 0
-    while len(level) > 1:
-        groups = [level[i : i + FAN_IN] for i in range(0, len(level), FAN_IN)]
-        level = [
-            delayed(_fold)(g, combine, dask_key_name=f"{name}-combine-{depth}-{i}")
-            for i, g in enumerate(groups)
+    @classmethod
+    def of(cls, arrays: Sequence[xr.DataArray | None], dims: Sequence[Hashable]) -> Records:
+        """Align the arrays; chunks of other dimensions than the records' are joined."""
+        ordered = tuple(sorted(dims, key=str))
+        present = [
+            a.transpose(*(d for d in ordered if d in a.dims), ...) for a in arrays if a is not None
         ]
-        depth += 1
-    return dask.base.compute(level[0])[0]
+        if any(a.chunks is not None for a in present):
+            whole = [a.chunk({d: -1 for d in a.dims if d not in ordered}) for a in present]
+            unified = xr.unify_chunks(*whole)
+            present = [a for a in unified if isinstance(a, xr.DataArray)]
+        found = iter(present)
+        filled = tuple(None if a is None else next(found) for a in arrays)
+        shape = tuple(present[0].sizes[d] for d in ordered)
+        return cls(filled, ordered, (0,) * len(ordered), shape)
+
+    def part(self, dim: Hashable, at: slice) -> Records:
+        """The records of a range along one dimension; they keep their positions."""
+        arrays = tuple(
+            a.isel({dim: at}) if a is not None and dim in a.dims else a for a in self.arrays
+        )
+        axis = self.dims.index(dim)
+        origin = tuple(
+            o + at.start if i == axis else o for i, o in enumerate(self.origin)
+        )  # fmt: skip
+        return replace(self, arrays=arrays, origin=origin)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the record dimensions."""
+        return tuple(self._first.sizes[d] for d in self.dims)
+
+    @property
+    def chunks(self) -> tuple[tuple[int, ...], ...]:
+        """Lengths of the blocks along each record dimension."""
+        if self._lazy:
+            return tuple(self._first.chunksizes[d] for d in self.dims)
+        if not self.dims:
+            return ()
+        longest = int(np.argmax(self.shape))
+        return tuple(
+            _cut(n) if axis == longest else (n,) for axis, n in enumerate(self.shape)
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return int(np.prod([len(lengths) for lengths in self.chunks], dtype=np.int64))
+
+    def places(self) -> Iterator[slice | NDArray[np.int64]]:
+        """Where the records of each block lie among these, in the order of the blocks."""
+        for corner, sizes in self._corners():
+            if len(self.dims) == 1:
+                yield slice(corner[0], corner[0] + sizes[0])
+            else:
+                yield positions(corner, sizes, self.shape)
+
+    def run(
+        self,
+        function: Function,
+        *,
+        combine: Combine | None = None,
+        name: str = "xpad",
+        **kwargs: Any,
+    ) -> Any:
+        """Call ``function(*pieces, position, **kwargs)`` for every block.
+
+        `position` (records,) says where the block's records lie among all.
+        Returns the list of results in block order, or with `combine` their
+        reduction by a tree. Lazy arrays cost one compute, of one layer of tasks.
+        """
+        if not self._lazy:
+            call = partial(_call, function=function, given=self._given, whole=self.whole)
+            results = [
+                call(*self._piece(corner, sizes), self._from_origin(corner), **kwargs)
+                for corner, sizes in self._corners()
+            ]
+            return reduce(combine, results) if combine is not None else results
+        import dask.array as da
+
+        objects = self._objects(function, f"{name}-{uuid4().hex}", kwargs)
+        with one_blas_thread():
+            if combine is None:
+                return list(objects.compute().ravel())
+            fold = partial(_fold, combine=combine)
+            folded = da.reduction(
+                objects, chunk=_same, combine=fold, aggregate=fold, concatenate=True,
+                split_every=FAN_IN, dtype=object, meta=_no_objects(0), name=f"{name}-combine",
+            )  # fmt: skip
+            return folded.compute().item()
+
+    def _objects(self, function: Function, name: str, kwargs: dict[str, Any]) -> Any:
+        """A dask array of results, one for each block.
+
+        The name is unique: two fits may run on one cluster at the same time.
+        """
+        import dask.array as da
+        from dask.delayed import delayed
+
+        letters = {d: i for i, d in enumerate(self.dims)}
+        arguments: list[Any] = []
+        for array in self.arrays:
+            if array is not None:
+                others = [d for d in array.dims if d not in letters]
+                own = letters | {d: len(letters) + i for i, d in enumerate(others)}
+                arguments += [array.data, tuple(own[d] for d in array.dims)]
+        for i, starts in enumerate(self._starts()):
+            begins = np.asarray(starts) + self.origin[i]
+            arguments += [da.from_array(begins, chunks=1, name=False), (i,)]
+        # Models and grids are one node of the graph each, not a part of every task.
+        bound = {k: delayed(v, pure=True, traverse=False) for k, v in kwargs.items()}
+        return da.blockwise(
+            _call_block, tuple(letters.values()), *arguments, name=name, concatenate=True,
+            align_arrays=False, adjust_chunks={i: _one for i in letters.values()},
+            dtype=object, meta=_no_objects(len(letters)),
+            function=function, given=self._given, whole=self.whole, **bound,
+        )  # fmt: skip
+
+    @property
+    def _first(self) -> xr.DataArray:
+        return next(a for a in self.arrays if a is not None)
+
+    @property
+    def _lazy(self) -> bool:
+        return any(a is not None and a.chunks is not None for a in self.arrays)
+
+    @property
+    def _given(self) -> tuple[bool, ...]:
+        return tuple(a is not None for a in self.arrays)
+
+    def _starts(self) -> list[list[int]]:
+        return [[0, *accumulate(lengths[:-1])] for lengths in self.chunks]
+
+    def _corners(self) -> Iterator[tuple[list[int], list[int]]]:
+        """The first index and the length of each block along each record dimension."""
+        starts = self._starts()
+        for index in np.ndindex(*(len(lengths) for lengths in self.chunks)):
+            yield (
+                [start[i] for start, i in zip(starts, index, strict=True)],
+                [lengths[i] for lengths, i in zip(self.chunks, index, strict=True)],
+            )
+
+    def _from_origin(self, corner: Sequence[int]) -> list[int]:
+        return [o + c for o, c in zip(self.origin, corner, strict=True)]
+
+    def _piece(self, corner: Sequence[int], sizes: Sequence[int]) -> list[Any]:
+        at = {
+            d: slice(c, c + n) for d, c, n in zip(self.dims, corner, sizes, strict=True)
+        }  # fmt: skip
+        return [
+            a.isel({d: s for d, s in at.items() if d in a.dims}).values
+            for a in self.arrays
+            if a is not None
+        ]
 
 
-def _fold(results: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
-    return reduce(combine, results)
+def one_blas_thread() -> Any:
+    """Keep each task to one thread of NumPy's matrix products: the tasks are as many as the cores."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")
+
+
+def positions(
+    corner: Sequence[int], sizes: Sequence[int], whole: Sequence[int]
+) -> NDArray[np.int64]:
+    """Where the records of a block lie among all of `whole`, from its first corner and its sizes."""
+    total = np.zeros((1,) * len(sizes), dtype=np.int64)
+    stride = 1
+    for axis in reversed(range(len(sizes))):
+        along = corner[axis] + np.arange(sizes[axis], dtype=np.int64)
+        total = total + stride * along.reshape(-1, *(1,) * (len(sizes) - 1 - axis))
+        stride *= whole[axis]
+    return total.reshape(-1)
+
+
+def _cut(size: int) -> tuple[int, ...]:
+    lengths = [min(ROWS, size - start) for start in range(0, size, ROWS)]
+    return tuple(lengths) or (0,)
+
+
+def _call(
+    *pieces: Any, function: Function, given: Sequence[bool], whole: Sequence[int], **kwargs: Any
+) -> Any:
+    *arrays, corner = pieces
+    found = iter(arrays)
+    filled = [next(found) if there else None for there in given]
+    sizes = arrays[0].shape[: len(whole)]
+    return function(*filled, positions(corner, sizes, whole), **kwargs)
+
+
+def _call_block(*pieces: Any, whole: Sequence[int], **kwargs: Any) -> NDArray[np.object_]:
+    n = len(pieces) - len(whole)
+    corner = [int(start[0]) for start in pieces[n:]]
+    return _alone(_call(*pieces[:n], corner, whole=whole, **kwargs), len(whole))
+
+
+def _alone(item: Any, ndim: int) -> NDArray[np.object_]:
+    """An array that holds one object."""
+    found = np.empty((1,) * ndim, dtype=object)
+    found.flat[0] = item
+    return found
+
+
+def _no_objects(ndim: int) -> NDArray[np.object_]:
+    return np.empty((0,) * ndim, dtype=object)
+
+
+def _one(_: int) -> int:
+    return 1
+
+
+def _same(x: Any, axis: Any, keepdims: bool) -> Any:
+    return x
+
+
+def _fold(x: Any, axis: Any, keepdims: bool, *, combine: Combine) -> Any:
+    return _alone(reduce(combine, np.ravel(x).tolist()), x.ndim if keepdims else 0)

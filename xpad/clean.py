@@ -15,6 +15,8 @@ from xpad import criteria
 UNPHYSICAL = 1e30
 INTEGER_FILLS = (4294967295, 65535, 32767, 2147483647, 255)
 FILL_TOLERANCE = 1e-5
+CACHED_VALUES = 2**17
+"""Values that are worked on at once, which a processor's cache holds."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def clean_flux(values: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
     range become NaN. The input is not changed.
     """
     values = np.asarray(values)
+    if values.dtype == np.float32 and values.dtype.isnative and values.ndim:
+        return _clean_float32(values, limits)
     fills, near = limits.fills, FILL_TOLERANCE
     if values.dtype.kind in "iu":
         near = 0.0  # integers are what they are
@@ -82,6 +86,32 @@ def clean_flux(values: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
             if fill >= 0:
                 good &= np.abs(values - fill) > near * fill
         return np.where(good, values, np.nan).astype(np.float32, copy=False)
+
+
+def _clean_float32(values: NDArray[np.float32], limits: Limits) -> NDArray[np.float32]:
+    """The same for what nearly all files hold, in pieces that stay in the processor's cache."""
+    low = np.float32(limits.valid_min * (1 - FILL_TOLERANCE))
+    high = np.float32(
+        min(
+            limits.valid_max * (1 + FILL_TOLERANCE),
+            np.nextafter(np.float32(UNPHYSICAL), np.float32(0)),
+        )
+    )
+    fills = [np.float32(fill) for fill in limits.fills if fill >= 0]
+    out = np.empty_like(values, subok=False)
+    rows = max(CACHED_VALUES * len(values) // max(values.size, 1), 1)
+    with np.errstate(invalid="ignore"):
+        for start in range(0, len(values), rows):
+            piece, clean = values[start : start + rows], out[start : start + rows]
+            bad = piece < low
+            bad |= piece > high
+            for fill in fills:
+                bad |= np.abs(piece - fill) <= FILL_TOLERANCE * fill
+            # All bits set is a NaN; setting them is several times as fast as a masked copy.
+            np.bitwise_or(
+                piece.view(np.int32), -bad.view(np.int8).astype(np.int32), out=clean.view(np.int32)
+            )
+    return out
 
 
 def clean_energy(values: NDArray[Any], limits: Limits | None = None) -> NDArray[np.float64]:

@@ -8,13 +8,13 @@ import os
 import sys
 import typing
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xpad.errors import OptionError, XpadError, XpadWarning
-from xpad.paths import whole_or_nothing
 from xpad.presets import DEFAULT_PRESET, PRESETS, Settings
 
 if TYPE_CHECKING:
@@ -51,9 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"xpad: {err}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
-        print("xpad: interrupted; nothing half-written was left behind", file=sys.stderr)
+        print(f"xpad: interrupted{_how_to_go_on(arguments)}", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
+
+
+def _how_to_go_on(arguments: argparse.Namespace) -> str:
+    from xpad.writing import UNFINISHED
+
+    output = str(getattr(arguments, "output", ""))
+    if output and Path(output.rstrip("/") + UNFINISHED).exists():
+        return "; the same command again (without --overwrite) goes on from here"
+    return "; nothing half-written was left behind"
 
 
 def _one_line_warning(
@@ -86,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     _input_options(cluster)
     _output_options(cluster)
     cluster.add_argument("--preset", default=DEFAULT_PRESET, choices=list(PRESETS))
+    _resource_options(cluster)
     _setting_options(cluster)
     cluster.set_defaults(run=run_cluster)
 
@@ -141,8 +151,36 @@ def _output_options(command: argparse.ArgumentParser) -> None:
         "--overwrite", action="store_true", help="replace the store if it is there"
     )
     command.add_argument("--keep-flux", action="store_true", help="write the flux too")
+    command.add_argument("--scheduler", metavar="ADDRESS",
+                         help="dask scheduler to compute on (tcp://…, or its .json file)")  # fmt: skip
+    command.add_argument("--storage-options", dest="set_storage_options", type=_json_object,
+                         default=argparse.SUPPRESS, metavar="JSON",
+                         help="fsspec's options, where the store is a URL")  # fmt: skip
     command.add_argument("--prefix", default="pad", help="begins the names of the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def _resource_options(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("resources (they do not change the result)")
+    texts = {
+        "memory": "for training records and components, such as 2GiB [a quarter of what there is]",
+        "scratch": "path or URL for what does not fit in memory; all workers must reach it",
+        "checkpoint": "path or URL that a killed fit goes on from [beside the store]",
+        "training_worker": "address or name of the dask worker that trains [this process]",
+    }
+    for name, text in texts.items():
+        group.add_argument(f"--{name.replace('_', '-')}", dest=f"set_{name}", help=text,
+                           default=argparse.SUPPRESS, metavar=name.upper())  # fmt: skip
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(f"{text!r} is not JSON ({err})") from err
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON object")
+    return found
 
 
 def _setting_options(command: argparse.ArgumentParser) -> None:
@@ -256,37 +294,70 @@ def _has_flux(ds: xr.Dataset) -> bool:
 def run_cluster(arguments: argparse.Namespace) -> None:
     """Fit, label and write."""
     import xpad
-    from xpad.output import write_result
-    from xpad.results import labelled
 
     options = {
         name.removeprefix("set_"): value
         for name, value in vars(arguments).items()
         if name.startswith("set_")
     }
-    target, prefix, variable = Path(arguments.output), arguments.prefix, arguments.variable
-    _require_apart(target, arguments.files)
-    with whole_or_nothing(target, overwrite=arguments.overwrite) as part:
-        ds = _opened(arguments)
-        quiet = False if arguments.quiet else None
-        model = xpad.fit(ds, variable, preset=arguments.preset, progress=quiet, **options)
-        out = labelled(ds, model, variable, prefix)
-        out = write_result(out, model, part, prefix=prefix, keep_flux=arguments.keep_flux)
-    _report(out, model, prefix, target)
+    _require_apart(arguments.output, arguments.files)
+    with _scheduler(arguments.scheduler):
+        out = xpad.cluster_to_zarr(
+            _opened(arguments),
+            arguments.output,
+            arguments.variable,
+            preset=arguments.preset,
+            prefix=arguments.prefix,
+            keep_flux=arguments.keep_flux,
+            overwrite=arguments.overwrite,
+            progress=False if arguments.quiet else None,
+            **options,
+        )
+    model = xpad.load_model(arguments.output, storage_options=options.get("storage_options"))
+    _report(out, model, arguments.prefix, arguments.output)
 
 
 def run_predict(arguments: argparse.Namespace) -> None:
     """Label with a model and write."""
     import xpad
-    from xpad.output import write_result
 
-    target, prefix = Path(arguments.output), arguments.prefix
-    _require_apart(target, [*arguments.files, arguments.model])
-    with whole_or_nothing(target, overwrite=arguments.overwrite) as part:
-        model = xpad.load_model(arguments.model)
-        out = xpad.predict(_opened(arguments), model, arguments.variable, prefix=prefix)
-        out = write_result(out, model, part, prefix=prefix, keep_flux=arguments.keep_flux)
-    _report(out, model, prefix, target)
+    _require_apart(arguments.output, [*arguments.files, arguments.model])
+    options = getattr(arguments, "set_storage_options", None)
+    model = xpad.load_model(arguments.model, storage_options=options)
+    with _scheduler(arguments.scheduler):
+        out = xpad.predict_to_zarr(
+            _opened(arguments),
+            model,
+            arguments.output,
+            arguments.variable,
+            prefix=arguments.prefix,
+            keep_flux=arguments.keep_flux,
+            overwrite=arguments.overwrite,
+            progress=False if arguments.quiet else None,
+            storage_options=options,
+        )
+    _report(out, model, arguments.prefix, arguments.output)
+
+
+@contextmanager
+def _scheduler(address: str | None) -> Iterator[None]:
+    """Compute on the dask.distributed cluster at this address, where one is given."""
+    if address is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError as err:
+        raise OptionError(
+            "--scheduler needs dask.distributed, which is not installed: pip install distributed"
+        ) from err
+    where = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
+    try:
+        client = Client(**where)
+    except (OSError, ValueError) as err:
+        raise OptionError(f"no dask scheduler answers at {address} ({err})") from err
+    with client:
+        yield
 
 
 def run_plot(arguments: argparse.Namespace) -> None:
@@ -323,16 +394,18 @@ def run_demo(arguments: argparse.Namespace) -> None:
     )
 
 
-def _require_apart(target: Path, inputs: Sequence[str]) -> None:
+def _require_apart(target: str, inputs: Sequence[str]) -> None:
     """Refuse an output that is an input, or holds one, or lies in one."""
-    place = target.resolve()
+    if "://" in target:
+        return
+    place = Path(target).resolve()
     for name in inputs:
         source = Path(name).resolve()
         if place == source or place in source.parents or source in place.parents:
             raise OptionError(f"the output {target} and the input {name} are in each other's place")
 
 
-def _report(out: xr.Dataset, model: Model, prefix: str, target: Path) -> None:
+def _report(out: xr.Dataset, model: Model, prefix: str, target: str) -> None:
     from xpad.usable import FLAGS
 
     labels, flags = out[f"{prefix}_label"].values.ravel(), out[f"{prefix}_flag"].values.ravel()

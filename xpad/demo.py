@@ -6,13 +6,12 @@ from pathlib import Path
 
 import xarray as xr
 
-from xpad.fitting import fit
-from xpad.output import write_result
 from xpad.paths import is_demo, whole_or_nothing
 from xpad.plot.files import draw
 from xpad.readers import open_dataset
-from xpad.results import labelled
 from xpad.simulation import simulate, to_cdf
+from xpad.store import load_model
+from xpad.writing import cluster_to_zarr
 
 
 def demo(folder: Path, *, days: float, seed: int, overwrite: bool, progress: bool | None) -> None:
@@ -29,11 +28,12 @@ def demo(folder: Path, *, days: float, seed: int, overwrite: bool, progress: boo
             f"wrote {len(files)} daily CDF file(s); reading them back and clustering …", flush=True
         )
         opened = open_dataset(sorted(files))
-        model = fit(opened, progress=progress)
-        out = write_result(labelled(opened, model), model, part / "rept.zarr")
+        out = cluster_to_zarr(opened, part / "rept.zarr", progress=progress)
+        model = load_model(part / "rept.zarr")
         draw(out, part / "pictures")
+        agreement = _agreement(simulated, out)
     print(model)
-    print(_agreement(simulated, out))
+    print(agreement)
     print(f"\nresults   {folder / 'rept.zarr'}")
     for picture in sorted((folder / "pictures").iterdir()):
         print(f"picture   {picture}")

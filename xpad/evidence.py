@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from xpad.axes import as_dataset, recognise
 from xpad.errors import NotEnoughDataError, OptionError
-from xpad.fitting import components_of_test_split
 from xpad.flux import canonical_flux
+from xpad.grouping import test_components
 from xpad.model import Model
 from xpad.presets import DEFAULT_PRESET, Settings, resolve
 from xpad.progress import Progress
@@ -22,7 +22,7 @@ from xpad.results import checked_flux, settings_of
 from xpad.sampling import TEST
 from xpad.splitting import splitter
 from xpad.survey import grid_of, selected, survey
-from xpad.usable import FLAGS, record_flags
+from xpad.usable import FLAGS
 
 QUANTILES = (0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
 KS = tuple(range(2, 13))
@@ -87,7 +87,7 @@ def estimate_k(
             f"the model was fitted on {fitted} records and these data have {split.total}; "
             "estimate_k needs the data that the model was fitted on"
         )
-    components = components_of_test_split(flux, model, split, Progress(progress))
+    components = test_components(flux, model, split, Progress(progress))
     return evidence_of(
         components, model.settings, model.k, quantiles=quantiles, ks=ks, max_records=max_records
     )
@@ -265,10 +265,7 @@ def check(
     flux = selected(canonical_flux(ds, roles=roles), settings)
     grid = grid_of(flux, settings)
     seen = survey(flux, grid, settings, None, Progress(progress))
-    flags = record_flags(
-        seen.n_measured, seen.n_positive, seen.bad_axis,
-        n_features=int(seen.ever_measured.sum()), min_coverage=min_coverage, min_positive=min_positive,
-    )  # fmt: skip
+    flags = seen.flags(settings)
     others = ", ".join(c.label for c in roles.others)
     return Check(
         flux=str(flux.name),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xpad.normalisation import normalise_pads
 from xpad.presets import Settings
-from xpad.regrid import Grid, to_grid
+from xpad.regrid import Grid, pieces, to_grid
 from xpad.usable import OK, record_flags
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
-ROWS_AT_ONCE = 16_384
-
 
 @dataclass(frozen=True)
 class Pads:
@@ -31,6 +29,8 @@ class Pads:
 
     values: Floats
     """(records, energies, pitch angles), NaN where missing."""
+    flux: Floats
+    """The same before background and normalisation."""
     n_measured: NDArray[np.int32]
     n_positive: NDArray[np.int32]
     bad_axis: NDArray[np.bool_]
@@ -45,6 +45,7 @@ def prepare(
     grid: Grid,
     settings: Settings,
     features: NDArray[np.bool_] | None = None,
+    seen: NDArray[np.bool_] | None = None,
 ) -> Pads:
     """Put PADs on the grid, take the background off, and normalise each.
 
@@ -56,9 +57,12 @@ def prepare(
     settings : Settings
     features : (energies, pitch angles) bool, optional
         Bins in use; others count as missing.
+    seen : (energies, pitch angles) bool, optional
+        Bins known to be measured by other records; where that is all of them, none is looked for.
     """
-    pads, bad_axis = to_grid(flux, grid, energy_table, pitch_angle_table)
-    if features is not None:
+    on_grid, bad_axis = to_grid(flux, grid, energy_table, pitch_angle_table)
+    pads = on_grid
+    if features is not None and not features.all():
         pads = np.where(features, pads, np.float32(np.nan))
     if settings.background is not None:
         floor = np.asarray(settings.background, dtype=np.float32).reshape(-1, 1)
@@ -71,10 +75,11 @@ def prepare(
         positive = normalised > 0
     return Pads(
         normalised,
-        measured.sum(axis=(1, 2), dtype=np.int32),
-        positive.sum(axis=(1, 2), dtype=np.int32),
+        on_grid,
+        measured.reshape(len(pads), -1).sum(axis=1, dtype=np.int32),
+        positive.reshape(len(pads), -1).sum(axis=1, dtype=np.int32),
         bad_axis,
-        np.asarray(measured.any(axis=0)),
+        seen if seen is not None and seen.all() else np.asarray(measured.any(axis=0)),
     )
 
 
@@ -192,15 +197,20 @@ class Model:
 
         return kmeans.assign(self.centres, components)
 
-    def reconstruct(self, encoded: Floats, components: Floats) -> Floats:
-        """Rows as the autoencoder, or without one the components, give them back."""
-        if self.autoencoder is None:
-            from xpad.stages import pca
+    def reduce(self, rows: Floats) -> tuple[Floats, Floats]:
+        """Components of rows, and the error that their reconstruction has over measured bins.
 
-            return np.asarray(pca.inverse(self.pca, components), dtype=np.float32)
-        from xpad.stages import autoencoder
+        The reconstruction is the autoencoder's, or without one that of the components.
+        """
+        if self.autoencoder is not None:
+            from xpad.stages import autoencoder
 
-        return autoencoder.reconstruct(self.autoencoder, encoded)
+            encoded, error = autoencoder.encode_with_error(self.autoencoder, rows)
+            return self.project(encoded), error
+        from xpad.stages import pca
+
+        components = self.project(self.encode(rows))
+        return components, _rms(rows, pca.inverse(self.pca, components))
 
     def prepare(
         self,
@@ -209,10 +219,25 @@ class Model:
         pitch_angle_table: NDArray[np.float64] | None = None,
     ) -> tuple[Floats, NDArray[np.int8]]:
         """Rows of features, and the flag of every record."""
-        pads = prepare(
-            flux, energy_table, pitch_angle_table, self.grid, self.settings, self.features
-        )
-        return pads.values[:, self.features], self.flags(pads)
+        pads = self.pads(flux, energy_table, pitch_angle_table)
+        return self.rows(pads), self.flags(pads)
+
+    def pads(
+        self,
+        flux: Floats,
+        energy_table: NDArray[np.float64] | None = None,
+        pitch_angle_table: NDArray[np.float64] | None = None,
+    ) -> Pads:
+        """PADs on the model's grid, normalised."""
+        return prepare(
+            flux, energy_table, pitch_angle_table, self.grid, self.settings, self.features,
+            seen=np.ones_like(self.features),
+        )  # fmt: skip
+
+    def rows(self, pads: Pads) -> Floats:
+        """Rows of features."""
+        rows = pads.values.reshape(len(pads.values), -1)
+        return rows if self.features.all() else rows[:, self.features.ravel()]
 
     def flags(self, pads: Pads) -> NDArray[np.int8]:
         """Why each record is usable or not, by this model's features."""
@@ -240,27 +265,25 @@ class Model:
             components; label -1 and NaN where the record is unusable.
         """
         out = np.empty((len(flux), 3 + self.n_components), dtype=np.float32)
-        for start in range(0, len(flux), ROWS_AT_ONCE):
-            cut = slice(start, start + ROWS_AT_ONCE)
-            rows, flags = self.prepare(
-                flux[cut],
-                None if energy_table is None else energy_table[cut],
-                None if pitch_angle_table is None else pitch_angle_table[cut],
-            )
-            encoded = self.encode(rows)
-            components = self.project(encoded)
-            error = _rms(rows, self.reconstruct(encoded, components))
-            out[cut, 0] = np.where(flags == OK, self.assign(components), -1)
-            out[cut, 1] = flags
-            out[cut, 2] = np.where(flags == OK, error, np.nan)
-            out[cut, 3:] = np.where((flags == OK)[:, None], components, np.nan)
+        for at, piece in pieces(flux, energy_table, pitch_angle_table):
+            out[at] = self.columns(self.pads(*piece))
+        return out
+
+    def columns(self, pads: Pads) -> Floats:
+        """The same of PADs on the grid."""
+        flags = self.flags(pads)
+        components, error = self.reduce(self.rows(pads))
+        ok = flags == OK
+        out = np.empty((len(flags), 3 + self.n_components), dtype=np.float32)
+        out[:, 0] = np.where(ok, self.assign(components), -1)
+        out[:, 1] = flags
+        out[:, 2] = np.where(ok, error, np.nan)
+        out[:, 3:] = np.where(ok[:, None], components, np.nan)
         return out
 
 
 def _rms(rows: Floats, again: Floats) -> Floats:
     """Root mean square of the difference over measured bins."""
-    difference = rows - again
-    measured = np.isfinite(difference)
-    squares = np.where(measured, difference, np.float32(0)) ** 2
-    number = np.maximum(measured.sum(axis=1), 1)
-    return np.asarray(np.sqrt(squares.sum(axis=1, dtype=np.float64) / number), dtype=np.float32)
+    squares = np.square(rows - again)
+    number = np.maximum(np.isfinite(squares).sum(axis=1, dtype=np.float32), np.float32(1))
+    return np.asarray(np.sqrt(np.fmax(squares, np.float32(0)).sum(axis=1) / number))

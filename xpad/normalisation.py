@@ -53,8 +53,11 @@ def normalise_pads(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) 
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         usable = np.where(reference > 0, reference, np.float32(np.nan))
         found = np.asarray(flux / usable, dtype=np.float32)
-        # A reference next to nothing overflows; infinity is no measurement.
-        return np.where(np.isinf(found), np.float32(np.nan), found)
+        overflown = np.isinf(found)
+    if overflown.any():
+        # Over a reference next to nothing; infinity is no measurement.
+        found[overflown] = np.nan
+    return found
 
 
 def _reference(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) -> Floats:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from xpad.errors import OptionError
 
@@ -20,6 +21,11 @@ def is_store(path: Path) -> bool:
         attrs = json.loads((path / "zarr.json").read_text()).get("attributes", {})
     except (OSError, ValueError):
         return False
+    return is_output(attrs)
+
+
+def is_output(attrs: Mapping[str, Any]) -> bool:
+    """Whether attributes are those of a store that xpad wrote: a result, or a model."""
     prefixes = [name.removesuffix("_settings") for name in attrs if name.endswith("_settings")]
     return attrs.get("format") == "xpad-model" or any(f"{p}_preset" in attrs for p in prefixes)
 

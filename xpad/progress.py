@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 
 class Progress:
@@ -20,19 +24,21 @@ class Progress:
     @contextmanager
     def step(self, text: str, total: int | None = None, unit: str = "it") -> Iterator[Any]:
         """A bar for one step; its `update` counts, `note` adds figures behind it."""
-        if not self.show:
-            yield _Silent()
-            return
-        from tqdm.auto import tqdm
+        with _logged(text):
+            if not self.show:
+                yield _Silent()
+                return
+            from tqdm.auto import tqdm
 
-        with tqdm(total=total, desc=f"xpad: {text}", unit=unit, leave=False) as bar:
-            yield _Bar(bar)
+            with tqdm(total=total, desc=f"xpad: {text}", unit=unit, leave=False) as bar:
+                yield _Bar(bar)
 
     @contextmanager
     def blocks(self, text: str, total: int, name: str) -> Iterator[None]:
         """A bar that counts the tasks of one pass over the data (local dask schedulers)."""
         if not self.show:
-            yield
+            with _logged(text):
+                yield
             return
         from dask.callbacks import Callback
 
@@ -44,6 +50,16 @@ class Progress:
 
             with Callback(posttask=finished):
                 yield
+
+
+@contextmanager
+def _logged(text: str) -> Iterator[None]:
+    """Say at level INFO when a step begins, and how long it took."""
+    log.info("%s begins", text, extra={"step": text, "seconds": None})
+    begun = perf_counter()
+    yield
+    seconds = perf_counter() - begun
+    log.info("%s took %.2f s", text, seconds, extra={"step": text, "seconds": seconds})
 
 
 class _Silent:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xpad.flux import record_dims
+from xpad.presets import Settings
 
 LIBRARIES = (
     "xpad", "numpy", "pandas", "xarray", "dask", "scikit-learn", "jax", "flax", "optax", "cdflib",
@@ -28,6 +29,16 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "unknown"
     return found
+
+
+def configuration(preset: str, settings: Settings, source: dict[str, Any]) -> dict[str, Any]:
+    """Everything that a fit's result depends on: what is begun with one is not gone on with another."""
+    return {
+        "xpad": versions()["xpad"],
+        "preset": preset,
+        "settings": settings.as_dict(),
+        "input": source,
+    }
 
 
 def identity(ds: xr.Dataset, flux: xr.DataArray) -> dict[str, Any]:
@@ -52,5 +63,5 @@ def identity(ds: xr.Dataset, flux: xr.DataArray) -> dict[str, Any]:
             values = np.ascontiguousarray(coord.values)
             found[f"{name}_first"], found[f"{name}_last"] = str(values[0]), str(values[-1])
             if values.dtype.kind in "mMiuf":
-                found[f"{name}_sha256"] = hashlib.sha256(values.tobytes()).hexdigest()
+                found[f"{name}_sha256"] = hashlib.sha256(values.view(np.uint8).data).hexdigest()
     return found

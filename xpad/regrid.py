@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ SHORT, SHORT_SHARE = 1.25, 0.01
 GRID_TOLERANCE = 1e-3
 ROWS_AT_ONCE = 256
 """Small enough that a block's temporary arrays stay in the processor's cache."""
+PIECE = 2048
+"""The same for the whole way of a PAD through the pipeline; large enough for a matrix product."""
 GAP = 2.5
 """Steps: across a wider gap between two bins of a table nothing is interpolated."""
 
@@ -394,3 +397,20 @@ def flat_records(
         shape = (energies, pitch_angles) if by_energy else (pitch_angles,)
         pitch_angle_table = np.broadcast_to(own, (*records, *shape)).reshape(n, *shape)
     return flux.reshape(n, energies, pitch_angles), energy_table, pitch_angle_table
+
+
+def pieces(
+    flux: Any, energy_table: Any, pitch_angle_table: Any
+) -> Iterator[tuple[slice, tuple[Floats, Doubles | None, Doubles | None]]]:
+    """A block's flat records in pieces that stay in the processor's cache, and where each is."""
+    values, energies, pitch_angles = flat_records(flux, energy_table, pitch_angle_table)
+    for start in range(0, len(values), PIECE):
+        at = slice(start, start + PIECE)
+        yield (
+            at,
+            (
+                np.ascontiguousarray(values[at]),
+                None if energies is None else energies[at],
+                None if pitch_angles is None else pitch_angles[at],
+            ),
+        )

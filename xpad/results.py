@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+from xpad.apply import over_records
 from xpad.attributes import storable
 from xpad.axes import ROLE_ATTRS, as_dataset, assign_roles
-from xpad.blocks import positions
 from xpad.errors import GridMismatchError, OptionError
 from xpad.fitting import fit
-from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, canonical_flux, record_dims, varies
+from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, canonical_flux, varies
 from xpad.model import Model
-from xpad.normalisation import METHODS, normalise_pads, require_ninety
-from xpad.presets import DEFAULT_PRESET, Options, Settings
+from xpad.presets import DEFAULT_PRESET, Settings
 from xpad.provenance import identity
-from xpad.regrid import Grid, as_table, flat_records, on_grid, require_same_grid
+from xpad.regrid import Grid, as_table, on_grid, require_same_grid
 from xpad.sampling import SPLIT_ATTRS
-from xpad.splitting import splitter
-from xpad.survey import record_arrays, selected
+from xpad.splitting import split_of_records, splitter
+from xpad.survey import selected
 from xpad.usable import FLAG_ATTRS, OK
 
 if TYPE_CHECKING:
     from typing import Unpack
+
+    from xpad.workspace import FitOptions
 
 UNUSABLE = -1
 
@@ -41,7 +43,7 @@ def cluster(
     prefix: str = ...,
     return_model: Literal[False] = ...,
     progress: bool | None = ...,
-    **options: Unpack[Options],
+    **options: Unpack[FitOptions],
 ) -> xr.Dataset: ...
 @overload
 def cluster(
@@ -52,7 +54,7 @@ def cluster(
     prefix: str = ...,
     return_model: Literal[True],
     progress: bool | None = ...,
-    **options: Unpack[Options],
+    **options: Unpack[FitOptions],
 ) -> tuple[xr.Dataset, Model]: ...
 def cluster(
     obj: xr.Dataset | xr.DataArray,
@@ -62,7 +64,7 @@ def cluster(
     prefix: str = "pad",
     return_model: bool = False,
     progress: bool | None = None,
-    **options: Unpack[Options],
+    **options: Unpack[FitOptions],
 ) -> xr.Dataset | tuple[xr.Dataset, Model]:
     """Sort the PADs of a Dataset into their typical shapes.
 
@@ -86,7 +88,9 @@ def cluster(
     progress : bool, optional
         Show bars; by default in terminals and notebooks.
     **options
-        Any setting of `xpad.Settings`, instead of the preset's.
+        Any setting of `xpad.Settings`, instead of the preset's; ``memory``,
+        ``scratch``, ``checkpoint``, ``training_worker`` and
+        ``storage_options`` as for `fit`.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def cluster(
     >>> out.pad_label.dims, out.pad_label.dtype
     (('Epoch',), dtype('int16'))
     """
-    _require_prefix(prefix)
+    require_prefix(prefix)
     model = fit(obj, variable, preset=preset, progress=progress, **options)
     out = labelled(obj, model, variable, prefix)
     return (out, model) if return_model else out
@@ -127,10 +131,8 @@ def labelled(
     obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None, prefix: str = "pad"
 ) -> xr.Dataset:
     """`predict` for the data that the model was fitted on: with the split of every record."""
-    ds, flux = _checked(obj, model, variable)
-    out = _labelled(ds, flux, model, prefix)
-    out[f"{prefix}_split"] = _splits(ds, flux, model, out[f"{prefix}_flag"])
-    return out
+    ds, flux = checked(obj, model, variable)
+    return labelled_from(ds, flux, model, prefix, fitted=True)
 
 
 def predict(
@@ -172,100 +174,18 @@ def predict(
     >>> bool((xpad.predict(ds, model).pad_label.max() < 6).compute())
     True
     """
-    ds, flux = _checked(obj, model, variable)
-    return _labelled(ds, flux, model, prefix)
-
-
-def encode(
-    obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None
-) -> xr.DataArray:
-    """The autoencoder's encoding of each PAD, (record…, ``pad_hidden``), lazy; NaN where unusable."""
-    return _step(
-        obj, model, variable, _encoded, "pad_hidden", model.n_encoded, "encoding of the PAD"
-    )
-
-
-def pca(obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None) -> xr.DataArray:
-    """The principal components of each PAD, (record…, ``pad_component``), lazy; NaN where unusable."""
-    flux = _checked(obj, model, variable)[1]
-    packed = _packed(flux, model, "pad")
-    return (
-        packed.isel(pad_packed=slice(3, None)).rename(pad_packed="pad_component").rename("pad_pc")
-    )
-
-
-def label(
-    obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None
-) -> xr.DataArray:
-    """The cluster of each PAD, int16 on the record dimensions, lazy; -1 where unusable."""
-    flux = _checked(obj, model, variable)[1]
-    return _packed(flux, model, "pad").isel(pad_packed=0).astype(np.int16).rename("pad_label")
-
-
-def normalise(
-    obj: xr.Dataset | xr.DataArray, method: str = "max", variable: str | None = None
-) -> xr.DataArray:
-    """Each PAD over its reference, lazy: (record…, energy, pitch_angle), NaN where missing.
-
-    Parameters
-    ----------
-    obj : xarray.Dataset or xarray.DataArray
-        The data.
-    method : {"max", "max_energy", "90deg"}
-        Over the PAD's own maximum (the published choice), each energy's, or
-        the flux at 90 degrees of each energy.
-    variable : str, optional
-        The flux, where several are there.
-
-    Returns
-    -------
-    xarray.DataArray
-        float32, dimensionless.
-
-    Raises
-    ------
-    OptionError
-        An unknown method, or "90deg" where pitch angles vary from record to record.
-
-    Examples
-    --------
-    >>> import xpad
-    >>> float(xpad.normalise(xpad.simulate(days=0.1), "max").max())
-    1.0
-    """
-    if method not in METHODS:
-        raise OptionError(f"normalise={method!r} is not known; choose one of {', '.join(METHODS)}")
-    flux = canonical_flux(obj, variable)
-    if method == "90deg" and varies(flux, PITCH_ANGLE):
-        raise OptionError(
-            f"the pitch angles of {flux.name} vary from record to record, so no bin is at 90 degrees for "
-            "all; fit puts them on one grid first"
-        )
-    pitch_angle = flux.coords[PITCH_ANGLE].values if PITCH_ANGLE in flux.coords else np.empty(0)
-    if method == "90deg":
-        require_ninety(pitch_angle)
-    core = [ENERGY, PITCH_ANGLE]
-    found = xr.apply_ufunc(
-        lambda pads: normalise_pads(
-            pads.reshape(-1, *pads.shape[-2:]), method, pitch_angle
-        ).reshape(pads.shape),
-        flux.chunk({d: -1 for d in core}) if flux.chunks is not None else flux,
-        input_core_dims=[core],
-        output_core_dims=[core],
-        dask="parallelized",
-        output_dtypes=[np.float32],
-    )
-    return found.assign_attrs(units="1", long_name=f"flux normalised by {method}").rename(flux.name)
+    ds, flux = checked(obj, model, variable)
+    return labelled_from(ds, flux, model, prefix, fitted=False)
 
 
 def checked_flux(
     obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None
 ) -> xr.DataArray:
     """The canonical flux that a model is meant for; refused where its grid is another."""
-    return _checked(obj, model, variable)[1]
+    return checked(obj, model, variable)[1]
 
 
-def _checked(
+def checked(
     obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None
 ) -> tuple[xr.Dataset, xr.DataArray]:
     """The flux that the model is meant for, on the model's grid."""
@@ -303,14 +223,17 @@ def _require_grid(flux: xr.DataArray, model: Model) -> None:
     require_same_grid(Grid(energy, pitch_angle, units), model.grid, flux)
 
 
-def _labelled(ds: xr.Dataset, flux: xr.DataArray, model: Model, prefix: str) -> xr.Dataset:
-    _require_prefix(prefix)
-    packed = _packed(flux, model, prefix)
+def labelled_from(
+    ds: xr.Dataset, flux: xr.DataArray, model: Model, prefix: str, *, fitted: bool
+) -> xr.Dataset:
+    """The Dataset with labels of its canonical flux; with the split, where it was fitted on."""
+    require_prefix(prefix)
+    columns = packed(flux, model, prefix)
     column = f"{prefix}_packed"
     component = f"{prefix}_component"
-    pc = packed.isel({column: slice(3, None)}).rename({column: component})
+    pc = columns.isel({column: slice(3, None)}).rename({column: component})
     added: dict[Hashable, Any] = {
-        f"{prefix}_label": packed.isel({column: 0}).astype(np.int16).assign_attrs(
+        f"{prefix}_label": columns.isel({column: 0}).astype(np.int16).assign_attrs(
             long_name="cluster of the pitch-angle distribution",
             comment=f"0 is the largest of {model.k} clusters among the fitted records; -1 is unusable",
             valid_min=np.int16(UNUSABLE),
@@ -320,19 +243,22 @@ def _labelled(ds: xr.Dataset, flux: xr.DataArray, model: Model, prefix: str) -> 
             long_name="principal components of the encoded PAD",
             explained_variance_ratio=[float(v) for v in model.pca.explained_variance_ratio],
         ),
-        f"{prefix}_error": packed.isel({column: 2}).assign_attrs(
+        f"{prefix}_error": columns.isel({column: 2}).assign_attrs(
             long_name="root mean square of normalised PAD minus reconstruction, over measured bins",
             units="1",
         ),
-        f"{prefix}_flag": packed.isel({column: 1}).astype(np.int8).assign_attrs(FLAG_ATTRS),
+        f"{prefix}_flag": columns.isel({column: 1}).astype(np.int8).assign_attrs(FLAG_ATTRS),
     }  # fmt: skip
     added.update(learned(model, prefix))
     out = storable(_without_former(ds, set(added), prefix)).assign(added)
+    if fitted:
+        out[f"{prefix}_split"] = _splits(ds, flux, model, out[f"{prefix}_flag"])
     out.attrs[f"{prefix}_input"] = json.dumps(identity(ds, flux))
     return out.assign_attrs(result_attrs(model, prefix))
 
 
-def _require_prefix(prefix: str) -> None:
+def require_prefix(prefix: str) -> None:
+    """Refuse a prefix that cannot begin the name of a variable."""
     if not re.fullmatch(r"[A-Za-z]\w*", prefix):
         raise OptionError(
             f"prefix={prefix!r} begins names of variables: letters, digits and _ only, a letter first"
@@ -421,93 +347,31 @@ def result_attrs(model: Model, prefix: str = "pad") -> dict[str, Any]:
     }
 
 
-def _packed(flux: xr.DataArray, model: Model, prefix: str) -> xr.DataArray:
+def packed(flux: xr.DataArray, model: Model, prefix: str = "pad") -> xr.DataArray:
     """Label, flag, error and components of every record, side by side on ``{prefix}_packed``."""
-    return _apply(flux, model, _predicted, f"{prefix}_packed", 3 + model.n_components)
-
-
-def _step(
-    obj: xr.Dataset | xr.DataArray,
-    model: Model,
-    variable: str | None,
-    function: Callable[..., Any],
-    dim: str,
-    size: int,
-    long_name: str,
-) -> xr.DataArray:
-    flux = _checked(obj, model, variable)[1]
-    found = _apply(flux, model, function, dim, size)
-    return found.rename(dim).assign_attrs(long_name=long_name)
-
-
-def _apply(
-    flux: xr.DataArray, model: Model, function: Callable[..., Any], dim: str, size: int
-) -> xr.DataArray:
-    """Run a row function block by block: (record…) → (record…, dim), in the flux's own order."""
-    arrays = record_arrays(flux)
-    dims = record_dims(flux)
-    present = [a for a in arrays if a is not None]
-    given = [a is not None for a in arrays]
-    core: Sequence[Sequence[Hashable]] = [
-        [d for d in (ENERGY, PITCH_ANGLE) if d in a.dims] for a in present
-    ]
-    found = xr.apply_ufunc(
-        function,
-        *(
-            a.chunk({d: -1 for d in c}) if a.chunks is not None else a
-            for a, c in zip(present, core, strict=True)
-        ),
-        input_core_dims=core,
-        output_core_dims=[[dim]],
-        kwargs={"model": model, "given": given, "size": size},
-        dask="parallelized",
-        output_dtypes=[np.float32],
-        dask_gufunc_kwargs={"output_sizes": {dim: size}},
+    return over_records(
+        flux,
+        _predicted,
+        f"{prefix}_packed",
+        3 + model.n_components,
+        name="xpad-predict",
+        model=model,
     )
-    coords = {n: c for n, c in flux.coords.items() if set(c.dims) <= set(dims)}
-    found = found.transpose(*dims, dim).assign_coords(coords)
-    found.attrs = {}
-    return found
 
 
-def _predicted(*arrays: Any, model: Model, given: Sequence[bool], size: int) -> np.ndarray:
-    return _on_rows(arrays, given, size, model.predict_rows)
-
-
-def _encoded(*arrays: Any, model: Model, given: Sequence[bool], size: int) -> np.ndarray:
-    def function(flux: Any, energies: Any, pitch_angles: Any) -> np.ndarray:
-        rows, flags = model.prepare(flux, energies, pitch_angles)
-        return np.where((flags == OK)[:, None], model.encode(rows), np.float32(np.nan))
-
-    return _on_rows(arrays, given, size, function)
-
-
-def _on_rows(
-    arrays: Sequence[Any], given: Sequence[bool], size: int, function: Callable[..., Any]
-) -> np.ndarray:
-    pieces = iter(arrays)
-    flux, energies, pitch_angles = (np.asarray(next(pieces)) if there else None for there in given)
-    assert flux is not None
-    records = flux.shape[:-2]
-    rows = function(*flat_records(flux, energies, pitch_angles))
-    return np.asarray(rows, dtype=np.float32).reshape(*records, size)
+def _predicted(flux: Any, energies: Any, pitch_angles: Any, *, model: Model) -> NDArray[np.float32]:
+    return model.predict_rows(flux, energies, pitch_angles)
 
 
 def _splits(ds: xr.Dataset, flux: xr.DataArray, model: Model, flag: xr.DataArray) -> xr.DataArray:
     """The split of every record; -1 where it is unusable."""
-    dims = record_dims(flux)
-    template = flux.isel({ENERGY: 0, PITCH_ANGLE: 0}, drop=True).reset_coords(drop=True)
-    chooser = splitter(flux, ds, model.settings, model.provenance["split"])
-    split = xr.apply_ufunc(
-        lambda at: chooser.split(at.ravel()).reshape(at.shape),
-        positions(template, dims),
-        dask="parallelized",
-        output_dtypes=[np.int8],
-    )
+    split = split_of_records(flux, splitter(flux, ds, model.settings, model.provenance["split"]))
     attrs = {**SPLIT_ATTRS, "comment": "-1 is unusable"}
     # On variables: xr.where of arrays would drop the attributes of their coordinates.
     usable = flag.variable == OK
-    found = xr.where(usable, split.variable.transpose(*dims), np.int8(UNUSABLE)).astype(np.int8)
+    found = xr.where(usable, split.variable.transpose(*flag.dims), np.int8(UNUSABLE)).astype(
+        np.int8
+    )
     return xr.DataArray(found, coords=flag.coords, attrs=attrs)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from dask.base import tokenize
 from numpy.typing import NDArray
 
+from xpad.blocks import positions
 from xpad.errors import OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, record_dims
 from xpad.presets import Settings
@@ -17,6 +19,8 @@ from xpad.sampling import TEST, TRAIN, block_split, by_shares, hashed, stratifie
 
 _SLACK = 20
 """Standard deviations of a share that are drawn beyond it, since usable records are known later."""
+_SPAN = 2**20
+_BINS = 2**16
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Splitter:
     """Tells which split a position belongs to.
 
     Before the data are read, shares count all records; `exact` moves the two
-    thresholds so that they count usable ones.
+    thresholds so that they count usable ones. Whatever concerns all records is
+    done a span of positions at a time: only one byte a record is ever held.
     """
 
     total: int
@@ -38,6 +43,16 @@ class Splitter:
         if self.by_block is not None:
             return np.asarray(self.by_block[position])
         return by_shares(self._uniform(position), *self.thresholds)
+
+    def expected(self) -> int:
+        """About how many records `drawn` draws."""
+        s = self.settings
+        if self.wanted is not None:
+            return int(self.wanted.sum())
+        share = 1.0
+        if s.max_train is not None:
+            share = min(1.0, s.max_train / max(s.train * self.total, 1.0))
+        return round((s.train + s.validation) * share * self.total)
 
     def drawn(self, position: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Records that may turn out to be trained on: as a rule all that will, and a few more."""
@@ -55,21 +70,37 @@ class Splitter:
         most = (s.max_train + 10 + _SLACK * s.max_train**0.5) / expected
         return np.asarray(chosen & (self._order(position) < most * 2.0**64))
 
-    def training(self, usable: NDArray[np.int64], split: int) -> NDArray[np.int64]:
+    def codes(self, usable: NDArray[np.bool_]) -> NDArray[np.int8]:
+        """The split of every record by position; -1 where it is not usable."""
+        codes = np.empty(self.total, dtype=np.int8)
+        for at in _spans(self.total):
+            split = self.split(np.arange(at.start, at.stop))
+            codes[at] = np.where(usable[at], split, np.int8(-1))
+        return codes
+
+    def training(self, codes: NDArray[np.int8], split: int) -> NDArray[np.int64]:
         """Usable positions of a split that a training uses, in its order: that of a hash.
 
         The order is random in time, whatever the blocks of the data are; `max_train` keeps its
         beginning (of the validation split in proportion).
         """
         s = self.settings
-        mine = usable[self.split(usable) == split]
-        mine = mine[np.lexsort((mine, self._order(mine)))]
-        if s.max_train is None:
-            return np.asarray(mine)
         most = s.max_train
-        if split != TRAIN:
+        if most is not None and split != TRAIN:
             most = max(1, round(most * s.validation / s.train))
-        return np.asarray(mine[:most])
+        mine = np.empty(0, dtype=np.int64)
+        for at in _spans(self.total):
+            more = np.flatnonzero(codes[at] == split) + at.start
+            mine = np.concatenate([mine, more])
+            if most is not None and len(mine) > 2 * most + _SPAN:
+                mine = self._first(mine, most)
+        return self._first(mine, most)
+
+    def _first(self, positions: NDArray[np.int64], most: int | None) -> NDArray[np.int64]:
+        """The first so many of these ascending positions in the training's order."""
+        # Stable: of two equal hashes, the lower position comes first.
+        order = np.argsort(self._order(positions), kind="stable")
+        return np.asarray(positions[order[:most]])
 
     def wanting(self, *positions: NDArray[np.int64]) -> Splitter:
         """The splitter that draws exactly these positions."""
@@ -78,16 +109,37 @@ class Splitter:
             wanted[some] = True
         return replace(self, wanted=wanted)
 
-    def exact(self, usable: NDArray[np.int64]) -> Splitter:
+    def exact(self, usable: NDArray[np.bool_]) -> Splitter:
         """The splitter whose shares are exact to a record among the usable positions."""
-        if self.by_block is not None or usable.size == 0:
+        n = int(np.count_nonzero(usable))
+        if self.by_block is not None or n == 0:
             return self
         s = self.settings
-        u = np.sort(self._uniform(usable))
-        n_train = round(s.train * u.size)
-        n_validation = round(s.validation * u.size)
-        at = (_between(u, n_train), _between(u, n_train + n_validation))
-        return replace(self, thresholds=at)
+        n_train = round(s.train * n)
+        both = n_train + round(s.validation * n)
+        ranks = {r for r in (n_train - 1, n_train, both - 1, both) if 0 <= r < n}
+        found = self._ranked(usable, sorted(ranks))
+        low, high = ((found.get(m - 1, 0.0) + found.get(m, 1.0)) / 2 for m in (n_train, both))
+        return replace(self, thresholds=(low, high))
+
+    def _ranked(self, usable: NDArray[np.bool_], ranks: Sequence[int]) -> dict[int, float]:
+        """The numbers at these ranks among those of the usable positions, all sorted."""
+        counts = np.zeros(_BINS, dtype=np.int64)
+        for u in self._usable_numbers(usable):
+            counts += np.bincount((u * _BINS).astype(np.int64), minlength=_BINS)
+        before = np.cumsum(counts) - counts
+        bins = np.searchsorted(before, ranks, side="right") - 1
+        held: dict[int, list[NDArray[np.float64]]] = {int(b): [] for b in bins}
+        for u in self._usable_numbers(usable):
+            own = (u * _BINS).astype(np.int64)
+            for b in held:
+                held[b].append(u[own == b])
+        ordered = {b: np.sort(np.concatenate(parts)) for b, parts in held.items()}
+        return {r: float(ordered[int(b)][r - before[b]]) for r, b in zip(ranks, bins, strict=True)}
+
+    def _usable_numbers(self, usable: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
+        for at in _spans(self.total):
+            yield self._uniform(np.flatnonzero(usable[at]) + at.start)
 
     def as_dict(self) -> dict[str, Any]:
         """What a model keeps of it."""
@@ -100,11 +152,10 @@ class Splitter:
         return stratified_uniform(position, self.total, self.settings.seed("split"))
 
 
-def _between(u: NDArray[np.float64], n: int) -> float:
-    """A threshold that `n` of the sorted numbers lie below."""
-    low = u[n - 1] if n > 0 else 0.0
-    high = u[n] if n < u.size else 1.0
-    return float((low + high) / 2)
+def _spans(total: int) -> Iterator[slice]:
+    """Runs of positions that are worked on at once."""
+    for start in range(0, total, _SPAN):
+        yield slice(start, min(start + _SPAN, total))
 
 
 def splitter(
@@ -119,6 +170,35 @@ def splitter(
     numbers = _block_numbers(flux, ds, settings.block)
     by_block = block_split(numbers, settings.train, settings.validation, settings.seed("split"))
     return Splitter(total, settings, shares, by_block)
+
+
+def split_of_records(flux: xr.DataArray, split: Splitter) -> xr.DataArray:
+    """The split of every record of a canonical flux; lazy where it is."""
+    dims = sorted(record_dims(flux), key=str)
+    shape = tuple(flux.sizes[d] for d in dims)
+    lazy = flux.chunks is not None
+    if split.by_block is not None:
+        found = xr.DataArray(split.by_block.reshape(shape), dims=dims)
+        return found.chunk({d: flux.chunksizes[d] for d in dims}) if lazy else found
+    if not lazy:
+        total = np.arange(split.total, dtype=np.int64)
+        return xr.DataArray(split.split(total).reshape(shape), dims=dims)
+    import dask.array as da
+
+    chunks = tuple(flux.chunksizes[d] for d in dims)
+    data = da.map_blocks(
+        _split_of_block, split=split, shape=shape, chunks=chunks, dtype=np.int8,
+        meta=np.empty((0,) * len(dims), np.int8), name=f"xpad-split-{tokenize(split, chunks)}",
+    )  # fmt: skip
+    return xr.DataArray(data, dims=dims)
+
+
+def _split_of_block(
+    split: Splitter, shape: tuple[int, ...], block_info: Any = None
+) -> NDArray[np.int8]:
+    at = block_info[None]["array-location"]
+    position = positions([low for low, _ in at], [high - low for low, high in at], shape)
+    return split.split(position).reshape([high - low for low, high in at])
 
 
 def _block_numbers(flux: xr.DataArray, ds: xr.Dataset, block: str) -> NDArray[np.int64]:

@@ -9,6 +9,8 @@ import xarray as xr
 
 from xpad.errors import GridMismatchError, OptionError, RolesError
 from xpad.normalisation import METHODS, normalise_pads
+from xpad.regrid import Grid
+from xpad.tally import Tally
 
 CELL_DIMS = ("energy", "pitch_angle")
 
@@ -265,9 +267,41 @@ def catalogue(
         },
         coords={"pad_cluster": np.arange(k)},
     ).compute()
+    return _finished(entries, level["mean"].attrs["units"], prefix)
+
+
+def catalogue_of(tally: Tally, grid: Grid, prefix: str = "pad") -> xr.Dataset:
+    """The same from sums over the records, as a region-by-region run gathers them."""
+    measured = np.where(tally.measured > 0, tally.measured, np.nan)
+    dims = ("pad_cluster", *CELL_DIMS)
+    entries = xr.Dataset(
+        {
+            "mean": (dims, (tally.shape / measured).astype(np.float32)),
+            "flux": (dims, (tally.level / measured).astype(np.float32)),
+            "positive": (dims, (tally.positive / measured).astype(np.float32)),
+            "count": ("pad_cluster", tally.count),
+        },
+        coords={"pad_cluster": np.arange(tally.count.size, dtype=np.int16), **_axes(grid)},
+    )
+    return _finished(entries, grid.flux_units, prefix)
+
+
+def _axes(grid: Grid) -> dict[str, Any]:
+    return {
+        "energy": ("energy", grid.energy, {"long_name": "energy", "units": grid.energy_units}),
+        "pitch_angle": (
+            "pitch_angle",
+            grid.pitch_angle,
+            {"long_name": "pitch angle", "units": "deg"},
+        ),
+    }
+
+
+def _finished(entries: xr.Dataset, units: str, prefix: str) -> xr.Dataset:
+    """A catalogue with shares, attributes and its final names."""
     counted = int(entries["count"].sum())
     entries["share"] = entries["count"] / counted if counted else entries["count"] * np.nan
-    _describe(entries, level["mean"].attrs["units"])
+    _describe(entries, units)
     names = {name: f"{prefix}_{name}" for name in entries.data_vars}
     return entries.rename({**names, "pad_cluster": f"{prefix}_cluster"})
 
@@ -316,16 +350,47 @@ def quicklook(flux: xr.DataArray, *, bins: int = 1500, prefix: str = "pad") -> x
     if bins < 1:
         raise OptionError(f"bins={bins}: a quicklook needs at least one")
     require_one_grid(flux)
-    dims = _record_dims(flux)
-    record = next((d for d in reversed(dims) if record_times(flux, d) is not None), dims[-1])
-    others = [d for d in dims if d != record]
+    record = time_dim(flux)
+    others = [d for d in _record_dims(flux) if d != record]
     total = flux.sizes[record]
     run = max(1, -(-total // bins))
     spectrum = flux.mean("pitch_angle", skipna=True)
     coarse = spectrum.drop_vars([c for c in spectrum.coords if c != "energy"])
     coarse = coarse.coarsen({record: run}, boundary="pad").mean()
     coarse = coarse.astype(np.float32).rename({record: f"{prefix}_quicklook"})
+    coarse = coarse.transpose(*others, f"{prefix}_quicklook", "energy")
+    return _quicklook_described(coarse, flux, record, run, prefix)
 
+
+def quicklook_of(
+    tally: Tally, flux: xr.DataArray, grid: Grid, run: int, prefix: str = "pad"
+) -> xr.DataArray:
+    """The same from sums over the records; `flux` only for its dimensions and times."""
+    record = time_dim(flux)
+    others = sorted((d for d in _record_dims(flux) if d != record), key=str)
+    bins = -(-flux.sizes[record] // run)
+    shape = (*(flux.sizes[d] for d in others), bins, grid.energy.size)
+    values = np.full((int(np.prod(shape[:-1])), grid.energy.size), np.nan, dtype=np.float32)
+    some = np.where(tally.spectra > 0, tally.spectra, np.nan)
+    values[tally.run] = tally.spectrum / some
+    coarse = xr.DataArray(
+        values.reshape(shape),
+        dims=(*others, f"{prefix}_quicklook", "energy"),
+        coords={"energy": _axes(grid)["energy"]},
+    )
+    return _quicklook_described(coarse, flux, record, run, prefix)
+
+
+def time_dim(flux: xr.DataArray) -> str:
+    """The record dimension that has times; else the last one."""
+    dims = _record_dims(flux)
+    return next((d for d in reversed(dims) if record_times(flux, d) is not None), dims[-1])
+
+
+def _quicklook_described(
+    coarse: xr.DataArray, flux: xr.DataArray, record: str, run: int, prefix: str
+) -> xr.DataArray:
+    total = flux.sizes[record]
     first = np.arange(0, total, run)
     last = np.minimum(first + run, total) - 1
     times = record_times(flux, record)
@@ -334,7 +399,11 @@ def quicklook(flux: xr.DataArray, *, bins: int = 1500, prefix: str = "pad") -> x
         {
             f"{prefix}_quicklook": (f"{prefix}_quicklook", index[first]),
             f"{prefix}_quicklook_end": (f"{prefix}_quicklook", index[last]),
-            **{d: flux.coords[d].variable for d in others if d in flux.coords},
+            **{
+                d: flux.coords[d].variable
+                for d in coarse.dims
+                if d in flux.coords and d != "energy"
+            },
         }
     )
     coarse.attrs = {
@@ -342,7 +411,7 @@ def quicklook(flux: xr.DataArray, *, bins: int = 1500, prefix: str = "pad") -> x
         "long_name": "flux averaged over pitch angle and over runs of records",
         "records_per_run": run,
     }
-    return coarse.transpose(*others, f"{prefix}_quicklook", "energy").rename(f"{prefix}_spectrum")
+    return coarse.rename(f"{prefix}_spectrum")
 
 
 # --- what plots ask too --------------------------------------------------------------------------

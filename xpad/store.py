@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ import xarray as xr
 
 from xpad.errors import ModelStoreError, OptionError
 from xpad.model import Model
-from xpad.paths import local, whole_or_nothing
+from xpad.paths import whole_or_nothing
+from xpad.places import Place
 from xpad.presets import Settings
 from xpad.regrid import Grid
 
@@ -26,16 +26,24 @@ GROUP = "xpad_model"
 PathLike = str | os.PathLike[str]
 
 
-def save_model(model: Model, path: PathLike, *, overwrite: bool = False) -> None:
+def save_model(
+    model: Model,
+    path: PathLike,
+    *,
+    overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> None:
     """Write a model to a Zarr store.
 
     Parameters
     ----------
     model : Model
-    path : path
+    path : path or fsspec URL
         A directory that does not exist yet.
     overwrite : bool
         Replace what is there.
+    storage_options : dict, optional
+        fsspec's, where the path is a URL.
 
     Raises
     ------
@@ -51,8 +59,23 @@ def save_model(model: Model, path: PathLike, *, overwrite: bool = False) -> None
     ...     xpad.load_model(f"{folder}/rept.zarr").k
     6
     """
+    place = Place.of(path, storage_options)
+    if place.local is None:
+        place.require_free(overwrite=overwrite)
+        place.remove()
+        save_model_at(model, place)
+        return
     with whole_or_nothing(path, overwrite=overwrite) as part:
-        model_tree(model).to_zarr(part, mode="w-", consolidated=False, zarr_format=3)
+        save_model_at(model, Place(str(part)))
+
+
+def save_model_at(model: Model, place: Place, group: str = "") -> None:
+    """Write a model as a group of a store; by itself, or beside the results in that store."""
+    for node in model_tree(model).subtree:
+        name = "/".join(part for part in (group, node.path.strip("/")) if part)
+        node.to_dataset(inherit=False).to_zarr(
+            **place.zarr_arguments, group=name or None, mode="a", consolidated=False, zarr_format=3
+        )
 
 
 def model_tree(model: Model) -> xr.DataTree:
@@ -131,24 +154,16 @@ def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(k): v.item() if isinstance(v, np.generic) else v for k, v in attrs.items()}
 
 
-def add_model(model: Model, path: PathLike) -> None:
-    """Write a model as a group of a Zarr store that holds its results."""
-    tree = model_tree(model)
-    for node in tree.subtree:
-        group = GROUP if node.path == "/" else f"{GROUP}{node.path}"
-        node.to_dataset(inherit=False).to_zarr(
-            path, group=group, mode="a", consolidated=False, zarr_format=3
-        )
-
-
-def load_model(path: PathLike) -> Model:
+def load_model(path: PathLike, *, storage_options: Mapping[str, Any] | None = None) -> Model:
     """Read a model from a Zarr store.
 
     Parameters
     ----------
-    path : path
+    path : path or fsspec URL
         What `Model.save` wrote, or a result of ``xpad cluster``, whose group
-        ``model`` is read.
+        ``xpad_model`` is read.
+    storage_options : dict, optional
+        fsspec's, where the path is a URL.
 
     Returns
     -------
@@ -159,8 +174,12 @@ def load_model(path: PathLike) -> Model:
     ModelStoreError
         There is no model at `path`, a newer xpad wrote it, or it is damaged.
     """
-    path = local(path)
-    tree = _opened(path)
+    return load_model_at(Place.of(path, storage_options))
+
+
+def load_model_at(place: Place) -> Model:
+    """Read the model of a store."""
+    path, tree = place.url, _opened(place)
     stated = {str(k): v for k, v in tree.attrs.items() if k != "sha256"}
     if stated.get("format") != FORMAT:
         raise ModelStoreError(
@@ -193,18 +212,22 @@ def load_model(path: PathLike) -> Model:
         ) from err
 
 
-def _opened(path: Path) -> xr.DataTree:
+def _opened(place: Place) -> xr.DataTree:
     import zarr
 
-    if not path.exists():
+    path = place.url
+    if place.local is not None and not place.local.exists():
         raise ModelStoreError(
             f"{path} does not exist; model.save writes a model, xpad.load_model reads it"
         )
     try:
-        root = zarr.open_group(path, mode="r")
+        root = zarr.open_group(**place.zarr_arguments, mode="r", use_consolidated=False)
         # Opened alone: as a child, its coordinates would be merged with those of the results.
         group = None if root.attrs.get("format") == FORMAT or GROUP not in root else GROUP
-        return xr.open_datatree(path, engine="zarr", consolidated=False, group=group)
+        return xr.open_datatree(
+            path, engine="zarr", consolidated=False, group=group,
+            storage_options=place.options or None,
+        )  # fmt: skip
     except Exception as err:  # zarr's and xarray's own errors for what is no store are many
         raise ModelStoreError(
             f"{path} is not a readable Zarr store, so it holds no xpad model ({err})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,17 +10,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xpad import criteria
-from xpad.blocks import positions, record_blocks, run
+from xpad.blocks import Records
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, record_dims, varies
 from xpad.model import prepare
 from xpad.normalisation import require_ninety
 from xpad.presets import Settings
 from xpad.progress import Progress
-from xpad.regrid import Grid, common_grid, flat_records, tables
+from xpad.regrid import Grid, common_grid, pieces, tables
+from xpad.sample import Drawn
+from xpad.scratch import Scratch
 from xpad.splitting import Splitter
-
-Floats = NDArray[np.float32]
+from xpad.usable import OK, TOO_SPARSE, record_flags
 
 
 def selected(flux: xr.DataArray, settings: Settings, units: str = "") -> xr.DataArray:
@@ -78,46 +78,82 @@ def record_arrays(flux: xr.DataArray) -> list[xr.DataArray | None]:
 
 @dataclass(frozen=True)
 class Survey:
-    """What the first pass brings, of one block or of all."""
+    """What the first pass brings of all records, a byte or three each, and the rows it drew.
 
-    position: NDArray[np.int64]
-    n_measured: NDArray[np.int32]
-    n_positive: NDArray[np.int32]
-    bad_axis: NDArray[np.bool_]
+    Attributes
+    ----------
+    codes : (records,) int8
+        Flags by position, as if no coverage were asked for.
+    n_measured : (records,) unsigned or None
+        Measured bins, where a coverage is asked for.
+    ever_measured : (energies, pitch angles) bool
+        Bins that at least one record measured.
+    drawn : list of Drawn
+        Rows to train on, in the order of the blocks.
+    """
+
+    codes: NDArray[np.int8]
+    n_measured: NDArray[np.unsignedinteger] | None
     ever_measured: NDArray[np.bool_]
-    drawn: Floats
-    drawn_at: NDArray[np.int64]
+    drawn: list[Drawn]
+
+    def flags(self, settings: Settings) -> NDArray[np.int8]:
+        """Why each record is usable or not, by position."""
+        if self.n_measured is None:
+            return self.codes
+        few = self.n_measured < settings.min_coverage * int(self.ever_measured.sum())
+        return np.where(few & (self.codes == OK), np.int8(TOO_SPARSE), self.codes)
 
     def holds(self, wanted: NDArray[np.int64]) -> bool:
         """Whether every one of these positions was drawn."""
-        return bool(np.isin(wanted, self.drawn_at).all())
+        found = [np.isin(d.position, wanted).sum() for d in self.drawn]
+        return sum(int(n) for n in found) == wanted.size
 
-    def rows(self, wanted: NDArray[np.int64], features: NDArray[np.bool_]) -> Floats:
-        """Rows of these positions, in their order, features only."""
-        place = np.searchsorted(self.drawn_at, wanted)
-        return self.drawn[place][:, features]
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one block brings."""
+
+    codes: NDArray[np.int8]
+    n_measured: NDArray[np.unsignedinteger] | None
+    ever_measured: NDArray[np.bool_]
+    drawn: Drawn | None
 
 
 def _survey(
     flux: Any,
     energy_table: Any,
     pitch_angle_table: Any,
-    position: Any,
+    position: NDArray[np.int64],
     *,
     grid: Grid,
     settings: Settings,
     splitter: Splitter | None,
-) -> Survey:
-    rows, energies, pitch_angles = flat_records(flux, energy_table, pitch_angle_table)
-    at = np.asarray(position).reshape(-1)
-    pads = prepare(rows, energies, pitch_angles, grid, settings)
-    drawn = pads.n_positive > 0
-    drawn &= splitter.drawn(at) if splitter is not None else False
-    chosen = np.flatnonzero(drawn)
-    return Survey(
-        at, pads.n_measured, pads.n_positive, pads.bad_axis, pads.ever_measured,
-        pads.values[chosen], at[chosen],
-    )  # fmt: skip
+    scratch: Scratch | None,
+) -> _Seen:
+    chosen = splitter.drawn(position) if splitter is not None else np.zeros(position.size, bool)
+    codes = np.empty(position.size, dtype=np.int8)
+    counted = _counts(position.size, grid) if settings.min_coverage > 0 else None
+    ever = np.zeros(grid.shape, dtype=bool)
+    rows, at = [], []
+    for piece, (values, energies, pitch_angles) in pieces(flux, energy_table, pitch_angle_table):
+        pads = prepare(values, energies, pitch_angles, grid, settings, seen=ever)
+        codes[piece] = record_flags(
+            pads.n_measured, pads.n_positive, pads.bad_axis,
+            n_features=0, min_positive=settings.min_positive,
+        )  # fmt: skip
+        ever |= pads.ever_measured
+        if counted is not None:
+            counted[piece] = pads.n_measured
+        drawn = chosen[piece] & (pads.n_positive > 0)
+        rows.append(pads.values[drawn])
+        at.append(position[piece][drawn])
+    kept = None
+    if splitter is not None:
+        found = np.concatenate(rows) if rows else np.empty((0, *grid.shape), dtype=np.float32)
+        where = np.concatenate(at) if at else np.empty(0, dtype=np.int64)
+        kept = Drawn.of(found, where, scratch)
+    return _Seen(codes, counted, ever, kept)
 
 
 def survey(
@@ -126,46 +162,36 @@ def survey(
     settings: Settings,
     splitter: Splitter | None,
     progress: Progress,
+    scratch: Scratch | None = None,
 ) -> Survey:
-    """The first pass: what every record measured, and the drawn rows drawn for training."""
+    """The first pass: what every record measured, and the rows drawn for training.
+
+    With `scratch`, the drawn rows are written there by whoever reads them, instead of returned.
+    """
     if flux.size == 0:
         sizes = ", ".join(f"{d}: {flux.sizes[d]}" for d in record_dims(flux))
         raise NotEnoughDataError(f"{flux.name} has no records ({sizes})")
-    blocks = survey_blocks(flux)
-    with progress.blocks("reading", len(blocks), "xpad-survey"):
-        parts: list[Survey] = run(
-            _survey, blocks, name="xpad-survey", grid=grid, settings=settings, splitter=splitter
-        )
-    by_position = np.argsort(np.concatenate([p.position for p in parts]), kind="stable")
-    drawn_at = np.concatenate([p.drawn_at for p in parts])
-    order = np.argsort(drawn_at, kind="stable")
-    return Survey(
-        np.arange(by_position.size, dtype=np.int64),
-        np.concatenate([p.n_measured for p in parts])[by_position],
-        np.concatenate([p.n_positive for p in parts])[by_position],
-        np.concatenate([p.bad_axis for p in parts])[by_position],
-        np.any([p.ever_measured for p in parts], axis=0),
-        np.concatenate([p.drawn for p in parts])[order],
-        drawn_at[order],
-    )  # fmt: skip
+    records = flux_records(flux)
+    with progress.blocks("reading", len(records), "xpad-survey"):
+        parts: list[_Seen] = records.run(
+            _survey, name="xpad-survey", grid=grid, settings=settings, splitter=splitter,
+            scratch=scratch,
+        )  # fmt: skip
+    total = int(np.prod(records.shape, dtype=np.int64))
+    codes = np.empty(total, dtype=np.int8)
+    counted = _counts(total, grid) if settings.min_coverage > 0 else None
+    for at, part in zip(records.places(), parts, strict=True):
+        codes[at] = part.codes
+        if counted is not None and part.n_measured is not None:
+            counted[at] = part.n_measured
+    ever = np.any([p.ever_measured for p in parts], axis=0)
+    return Survey(codes, counted, ever, [p.drawn for p in parts if p.drawn is not None])
 
 
-def survey_blocks(flux: xr.DataArray) -> list[tuple[Any, ...]]:
-    """Blocks of a canonical flux: flux, energy table, pitch-angle table, positions."""
-    dims = sorted(record_dims(flux), key=str)
-    arrays = record_arrays(flux)
-    assert arrays[0] is not None
-    return _aligned([*arrays, positions(arrays[0], dims)], dims)
+def flux_records(flux: xr.DataArray) -> Records:
+    """The records of a canonical flux: flux, energy table, pitch-angle table."""
+    return Records.of(record_arrays(flux), record_dims(flux))
 
 
-def _aligned(
-    arrays: Sequence[xr.DataArray | None], dims: Sequence[Hashable]
-) -> list[tuple[Any, ...]]:
-    """Record blocks with None standing where there is no table."""
-    present = [a for a in arrays if a is not None]
-    found = record_blocks(present, dims)
-    filled = []
-    for block in found:
-        pieces = iter(block)
-        filled.append(tuple(None if a is None else next(pieces) for a in arrays))
-    return filled
+def _counts(records: int, grid: Grid) -> NDArray[np.unsignedinteger]:
+    return np.zeros(records, dtype=np.min_scalar_type(int(np.prod(grid.shape))))

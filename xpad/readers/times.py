@@ -60,6 +60,9 @@ def decode(values: NDArray, cdf_type: str) -> NDArray[np.datetime64]:
         return _seconds(pairs.real - _YEAR_0_TO_1970, np.floor(fraction / 1000))
     if cdf_type == "CDF_EPOCH":
         milliseconds = _finite(values) - _YEAR_0_TO_1970 * 1000.0
+        is_near = np.abs(milliseconds) < _LARGEST / 1e6
+        if is_near.all() and np.array_equal(np.rint(milliseconds), milliseconds):
+            return (milliseconds.astype("int64") * 10**6).view("datetime64[ns]")
         seconds = np.floor(milliseconds / 1000)
         return _seconds(seconds, np.rint((milliseconds - seconds * 1000) * 1e6))
     if cdf_type == "UNIX":

@@ -8,6 +8,7 @@ import xarray as xr
 from xpad.attributes import storable
 from xpad.errors import ReaderError
 from xpad.readers.netcdf import join, select
+from xpad.readers.notice import notice
 
 __all__ = ["read_zarr"]
 
@@ -51,5 +52,11 @@ def _open_one(path: str) -> xr.Dataset:
         raise ReaderError(
             f"{path} holds no variables at its root. If it is a saved model, open it with "
             f"xpad.load_model({path!r})."
+        )
+    if any(str(name).endswith("_unfinished") for name in dataset.attrs):
+        notice(
+            f"{path} is unfinished: its labels are still being written, or the run that wrote them "
+            "was cut off; the same call again goes on from there. Records not yet written have "
+            "label -1."
         )
     return dataset

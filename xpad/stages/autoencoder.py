@@ -13,27 +13,37 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xpad.errors import NotEnoughDataError, OptionError, TrainingError
+from xpad.stages.deal import Deal, empty_block
 
-__all__ = ["Autoencoder", "History", "encode", "reconstruct", "train"]
+__all__ = [
+    "Autoencoder",
+    "History",
+    "Rows",
+    "encode",
+    "encode_with_error",
+    "means",
+    "reconstruct",
+    "train",
+]
 
 log = logging.getLogger(__name__)
 
 Float32 = NDArray[np.float32]
 
-BLOCK_ROWS = 65_536
-"""Rows that one call of the training program takes at most (if a batch is no longer than that)."""
-
 VALIDATION_BATCH = 512
-ENCODE_ROWS = (512, 8192)
+ENCODE_ROWS = (512, 2048)
+
+Checkpoint = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -88,9 +98,33 @@ class History:
     stopped_early: bool
 
 
+@runtime_checkable
+class Rows(Protocol):
+    """Rows that are handed out block by block, so that not all need to be in memory."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, features)."""
+        ...
+
+    @property
+    def deal(self) -> Deal:
+        """Which rows are in which block."""
+        ...
+
+    @property
+    def held(self) -> bool:
+        """Whether the blocks are in memory, and so may stay on JAX's device as well."""
+        ...
+
+    def block(self, number: int) -> Float32:
+        """The rows of a block, in the places that `deal` gives them, padded to one size."""
+        ...
+
+
 def train(
-    x_train: ArrayLike,
-    x_val: ArrayLike,
+    x_train: ArrayLike | Rows,
+    x_val: ArrayLike | Rows,
     *,
     n_hidden: int | None = None,
     output: str = "sigmoid",
@@ -103,13 +137,15 @@ def train(
     min_steps: int = 0,
     random_state: int = 0,
     progress: Callable[[int, float, float], None] | None = None,
+    save: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
 ) -> tuple[Autoencoder, History]:
     """Train an autoencoder on the rows of `x_train`, watching its loss on those of `x_val`.
 
     Parameters
     ----------
-    x_train, x_val : (rows, n)
-        Features, NaN where missing.
+    x_train, x_val : (rows, n), or Rows
+        Features, NaN where missing. `Rows` are dealt by `batch_size`, and by 512 for validation.
     n_hidden : int, optional
         Hidden units; half the number of features by default.
     output : {"sigmoid", "linear"}
@@ -131,6 +167,10 @@ def train(
         Seed of the initial weights and of the order of the rows.
     progress : callable, optional
         Called after each epoch with its number (from zero), loss and validation loss.
+    save : callable, optional
+        Called after each epoch with all that is needed to go on from there, as plain arrays.
+    resume : dict, optional
+        What `save` was called with: the training goes on from there, to the same end.
 
     Returns
     -------
@@ -164,52 +204,61 @@ def train(
     >>> model.encoder_kernel.shape, history.loss.shape, history.steps
     ((8, 4), (3,), 3)
     """
-    x_train, x_val = _rows(x_train, "x_train"), _rows(x_val, "x_val")
-    _check_training(x_train, x_val, n_hidden, output, epochs, batch_size, learning_rate, patience)
-    n = x_train.shape[1]
+    train_rows = _source(x_train, "x_train", batch_size)
+    val_rows = _source(x_val, "x_val", VALIDATION_BATCH)
+    _check_training(
+        train_rows, val_rows, n_hidden, output, epochs, batch_size, learning_rate, patience
+    )
+    n = train_rows.shape[1]
     hidden = max(n // 2, 1) if n_hidden is None else n_hidden
-    fill = _means(x_train) if masked else np.zeros(n, np.float32)
+    fill = means(train_rows) if masked else np.zeros(n, np.float32)
 
-    train_blocks = _Blocks(x_train, batch_size)
-    val_blocks = _Blocks(x_val, VALIDATION_BATCH)
-    epochs = max(epochs, math.ceil(min_steps / train_blocks.steps))
+    deal = train_rows.deal
+    train_blocks, val_blocks = _Loaded(train_rows), _Loaded(val_rows)
+    epochs = max(epochs, math.ceil(min_steps / deal.steps))
     programs = _programs(hidden, n, output, masked)
-    state = programs.start(random_state)
+    state, so_far = programs.start(random_state), _Course()
+    if resume is not None:
+        state, so_far = _resumed(state, resume)
 
-    losses: list[float] = []
-    val_losses: list[float] = []
-    best, best_epoch, waited, stopped = math.inf, 0, 0, False
-    best_weights: Any = None
-    for epoch in range(epochs):
+    for epoch in range(len(so_far.losses), epochs):
+        if so_far.ended(patience, min_steps, deal.steps):
+            break
         total = _Mean()
-        for block in _shuffle(random_state, epoch, 0, len(train_blocks)):
-            rows = train_blocks.sizes[block]
-            order = np.arange(train_blocks.padded_rows, dtype=np.int32)
-            order[:rows] = _shuffle(random_state, epoch, 1 + int(block), rows)
+        for block, loaded in train_blocks.each(_shuffle(random_state, epoch, 0, len(deal.sizes))):
+            rows = deal.sizes[block]
+            order = np.arange(deal.padded_rows, dtype=np.int32)
+            order[:rows] = _shuffle(random_state, epoch, 1 + block, rows)
             state, *sums = programs.train_block(
-                state, train_blocks.load(block), order, rows, fill, learning_rate, batch_size
+                state, loaded, order, rows, fill, learning_rate, batch_size
             )
             total.add(*sums)
-        losses.append(total.value())
-        val_losses.append(_loss(programs, state.weights, val_blocks, fill))
-        _check_finite(losses[-1], val_losses[-1], epoch, epochs, learning_rate)
-        log.debug("epoch %d: loss %.6g, val_loss %.6g", epoch, losses[-1], val_losses[-1])
+        loss, val_loss = total.value(), _loss(programs, state.weights, val_blocks, fill)
+        _check_finite(loss, val_loss, epoch, epochs, learning_rate)
+        log.debug("epoch %d: loss %.6g, val_loss %.6g", epoch, loss, val_loss)
+        if so_far.add(loss, val_loss) and restore_best:
+            so_far.best_weights = _plain_arrays(state.weights)
+        if save is not None:
+            save(_checkpoint(state, so_far))
         if progress is not None:
-            progress(epoch, losses[-1], val_losses[-1])
+            progress(epoch, loss, val_loss)
 
-        waited += 1
-        if val_losses[-1] < best:
-            best, best_epoch, waited = val_losses[-1], epoch, 0
-            best_weights = programs.copy(state.weights) if restore_best else best_weights
-        late_enough = epoch > 0 and (epoch + 1) * train_blocks.steps >= min_steps
-        if patience is not None and waited > 0 and waited >= patience and late_enough:
-            stopped = epoch + 1 < epochs
-            break
-
-    weights = best_weights if restore_best else state.weights
+    weights = so_far.best_weights if restore_best else _plain_arrays(state.weights)
     model = _model(weights, fill, output, masked)
-    steps = len(losses) * train_blocks.steps
-    return model, History(np.array(losses), np.array(val_losses), steps, best_epoch, stopped)
+    n_epochs = len(so_far.losses)
+    stopped = n_epochs < epochs
+    curves = np.array(so_far.losses), np.array(so_far.val_losses)
+    return model, History(*curves, n_epochs * deal.steps, so_far.best_epoch, stopped)
+
+
+def means(rows: Rows) -> Float32:
+    """Each feature's mean over its measured values; 0 where there is none."""
+    total, count = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    for number, size in enumerate(rows.deal.sizes):
+        block = rows.block(number)[:size]
+        total += np.nansum(block, axis=0, dtype=np.float64)
+        count += np.count_nonzero(~np.isnan(block), axis=0)
+    return (total / np.maximum(count, 1)).astype(np.float32)
 
 
 def encode(model: Autoencoder, x: ArrayLike) -> Float32:
@@ -237,6 +286,37 @@ def encode(model: Autoencoder, x: ArrayLike) -> Float32:
     n, hidden = model.encoder_kernel.shape
     program = _programs(hidden, n, model.output, model.masked).encode
     return _by_blocks(program, model, _rows(x, "x", n), hidden)
+
+
+def encode_with_error(model: Autoencoder, x: ArrayLike) -> tuple[Float32, Float32]:
+    """The encoding of each row, and how far its reconstruction is off.
+
+    Parameters
+    ----------
+    model : Autoencoder
+    x : (rows, n)
+        Features, NaN where missing.
+
+    Returns
+    -------
+    encoding : (rows, h) float32
+    error : (rows,) float32
+        Root mean square of reconstruction minus features, over the measured ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).random((300, 8), dtype=np.float32)
+    >>> model, _ = train(x[:200], x[200:], epochs=1)
+    >>> encoding, error = encode_with_error(model, x)
+    >>> apart = reconstruct(model, encoding) - x
+    >>> bool(np.allclose(error, np.sqrt(np.mean(apart**2, axis=1))))
+    True
+    """
+    n, hidden = model.encoder_kernel.shape
+    program = _programs(hidden, n, model.output, model.masked).encode_with_error
+    found = _by_blocks(program, model, _rows(x, "x", n), hidden + 1)
+    return found[:, :-1], found[:, -1]
 
 
 def reconstruct(model: Autoencoder, encoding: ArrayLike) -> Float32:
@@ -275,9 +355,36 @@ def _rows(x: ArrayLike, name: str, n: int | None = None) -> Float32:
     return rows
 
 
+class _Array:
+    """Rows of an array."""
+
+    held = True
+
+    def __init__(self, x: Float32, batch: int) -> None:
+        self._x = x
+        self.shape: tuple[int, int] = x.shape
+        self.deal = Deal.of(x.shape[0], batch, max(x.shape[1], 1))
+
+    def block(self, number: int) -> Float32:
+        rows = empty_block(self.deal, self.shape[1])
+        rows[: self.deal.sizes[number]] = self._x[self.deal.rows(number)]
+        return rows
+
+
+def _source(x: ArrayLike | Rows, name: str, batch: int) -> Rows:
+    rows = x
+    if not isinstance(rows, Rows):
+        if batch < 1:
+            raise OptionError(f"batch_size={batch}; it must be at least 1")
+        return _Array(_rows(rows, name), batch)
+    if rows.deal.batch != batch:
+        raise OptionError(f"{name} is dealt to batches of {rows.deal.batch}; wanted {batch}")
+    return rows
+
+
 def _check_training(
-    x_train: Float32,
-    x_val: Float32,
+    x_train: Rows,
+    x_val: Rows,
     n_hidden: int | None,
     output: str,
     epochs: int,
@@ -318,69 +425,106 @@ def _check_finite(
         )
 
 
-def _means(x: Float32) -> Float32:
-    """Each feature's mean over its measured values; 0 where there is none."""
-    total, count = np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    for start in range(0, len(x), BLOCK_ROWS):
-        block = x[start : start + BLOCK_ROWS]
-        total += np.nansum(block, axis=0, dtype=np.float64)
-        count += np.count_nonzero(~np.isnan(block), axis=0)
-    return (total / np.maximum(count, 1)).astype(np.float32)
-
-
 def _shuffle(seed: int, epoch: int, block: int, n: int) -> NDArray[np.int64]:
     """A permutation of n that depends on nothing but these four numbers."""
     bits = np.random.Philox(np.random.SeedSequence([seed, epoch, block]))
     return np.random.Generator(bits).permutation(n)
 
 
-class _Blocks:
-    """Rows dealt to blocks of whole batches (the last batch may be partial), padded to one size.
+class _Loaded:
+    """Blocks of rows on JAX's device: kept there, or where they do not fit, read one ahead."""
 
-    There are as few blocks as `BLOCK_ROWS` allows, equal to within a batch. Rows are dealt like
-    cards, for a block to be a sample of the whole: training on a month at a time would forget the
-    months before.
-    """
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._kept: dict[int, Any] = {}
 
-    def __init__(self, x: Float32, batch: int) -> None:
-        n = x.shape[0]
-        most = max(BLOCK_ROWS // batch, 1)
-        self.steps = math.ceil(n / batch)
-        blocks = math.ceil(self.steps / most)
-        per_block, longer = divmod(self.steps, blocks)
-        sizes = [(per_block + (block < longer)) * batch for block in range(blocks)]
-        sizes[-1] -= self.steps * batch - n
-        self.sizes = sizes
-        self.padded_rows = _padded_steps(math.ceil(sizes[0] / batch), most) * batch
-        self._x = x
-        self._dealt = min(sizes) * blocks
-        self._tails = self._dealt + np.cumsum([0] + [size - min(sizes) for size in sizes])
-        self._loaded: dict[int, Any] = {}
+    def each(self, order: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """The blocks in this order, with their numbers."""
+        numbers = [int(number) for number in order]
+        if self._rows.held:
+            for number in numbers:
+                if number not in self._kept:
+                    self._kept[number] = _put(self._rows.block(number))
+                yield number, self._kept[number]
+            return
+        with ThreadPoolExecutor(1) as reader:
+            coming = reader.submit(self._rows.block, numbers[0])
+            for number, after in zip(numbers, [*numbers[1:], None], strict=True):
+                block = coming.result()
+                if after is not None:
+                    coming = reader.submit(self._rows.block, after)
+                yield number, _put(block)
 
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    def load(self, block: int) -> Any:
-        """Block `block` as an array of `padded_rows` rows on JAX's device, kept there."""
-        block = int(block)
-        if block not in self._loaded:
-            import jax
-
-            rows = np.zeros((self.padded_rows, self._x.shape[1]), np.float32)
-            dealt = self._x[block : self._dealt : len(self)]
-            tail = self._x[self._tails[block] : self._tails[block + 1]]
-            rows[: len(dealt)] = dealt
-            rows[len(dealt) : len(dealt) + len(tail)] = tail
-            self._loaded[block] = jax.device_put(rows)
-        return self._loaded[block]
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self._rows.deal.sizes
 
 
-def _padded_steps(steps: int, most: int) -> int:
-    """The least of 4, 16, 64 … that holds `steps`, or `most`: few sizes make few compilations."""
-    padded = 4
-    while padded < steps:
-        padded *= 4
-    return min(padded, most)
+def _put(block: Float32) -> Any:
+    import jax
+
+    return jax.device_put(block)
+
+
+@dataclass
+class _Course:
+    """How a training has gone so far."""
+
+    losses: list[float] = field(default_factory=list)
+    val_losses: list[float] = field(default_factory=list)
+    best: float = math.inf
+    best_epoch: int = 0
+    best_weights: Any = None
+
+    def add(self, loss: float, val_loss: float) -> bool:
+        """Note an epoch; whether it is the best so far."""
+        self.losses.append(loss)
+        self.val_losses.append(val_loss)
+        if val_loss >= self.best:
+            return False
+        self.best, self.best_epoch = val_loss, len(self.losses) - 1
+        return True
+
+    def ended(self, patience: int | None, min_steps: int, steps: int) -> bool:
+        """Whether early stopping ends the training here."""
+        epochs = len(self.losses)
+        waited = epochs - 1 - self.best_epoch
+        late_enough = epochs > 1 and epochs * steps >= min_steps
+        return patience is not None and waited > 0 and waited >= patience and late_enough
+
+
+def _checkpoint(state: _State, so_far: _Course) -> Checkpoint:
+    count, mean, square = state.optimiser
+    found = {"losses": np.array(so_far.losses), "val_losses": np.array(so_far.val_losses)}
+    found["count"] = np.asarray(count)
+    trees = {"weights": state.weights, "mean": mean, "square": square}
+    if so_far.best_weights is not None:
+        trees["best"] = so_far.best_weights
+    for name, tree in trees.items():
+        for layer, parts in _plain_arrays(tree).items():
+            found |= {f"{name}/{layer}/{part}": array for part, array in parts.items()}
+    return found
+
+
+def _resumed(fresh: _State, saved: Checkpoint) -> tuple[_State, _Course]:
+    def tree(name: str) -> Any:
+        shape = _plain_arrays(fresh.weights)
+        return {k: {p: saved[f"{name}/{k}/{p}"] for p in parts} for k, parts in shape.items()}
+
+    so_far = _Course()
+    for loss, val_loss in zip(saved["losses"], saved["val_losses"], strict=True):
+        so_far.add(float(loss), float(val_loss))
+    if any(name.startswith("best/") for name in saved):
+        so_far.best_weights = tree("best")
+    jax = _import_jax()
+    carried = (tree("weights"), (saved["count"], tree("mean"), tree("square")))
+    weights, optimiser = jax.tree.map(jax.numpy.asarray, carried)
+    return _State(weights, optimiser), so_far
+
+
+def _plain_arrays(tree: Any) -> dict[str, dict[str, NDArray[Any]]]:
+    """A copy of a network's parameters as NumPy arrays."""
+    return {k: {p: np.array(a) for p, a in parts.items()} for k, parts in tree.items()}
 
 
 class _Mean:
@@ -397,10 +541,10 @@ class _Mean:
         return total / max(math.fsum(float(weight) for _, weight in self._sums), 1.0)
 
 
-def _loss(programs: _Programs, weights: Any, blocks: _Blocks, fill: Float32) -> float:
+def _loss(programs: _Programs, weights: Any, blocks: _Loaded, fill: Float32) -> float:
     total = _Mean()
-    for block, rows in enumerate(blocks.sizes):
-        total.add(*programs.loss_block(weights, blocks.load(block), rows, fill))
+    for block, loaded in blocks.each(range(len(blocks.sizes))):
+        total.add(*programs.loss_block(weights, loaded, blocks.sizes[block], fill))
     return total.value()
 
 
@@ -422,9 +566,10 @@ def _by_blocks(program: Callable[..., Any], model: Autoencoder, x: Float32, widt
         if len(rows) < size:
             padded = np.zeros((size, x.shape[1]), np.float32)
             padded[: len(rows)] = rows
-        out[start : start + len(rows)] = np.asarray(program(weights, padded, model.fill))[
-            : len(rows)
-        ]
+        found = np.asarray(program(weights, padded, model.fill))
+        if len(rows) == len(x) == size:
+            return found
+        out[start : start + len(rows)] = found[: len(rows)]
         start += size
     return out
 
@@ -439,10 +584,10 @@ def _weights(model: Autoencoder) -> dict[str, dict[str, Float32]]:
 def _model(weights: Any, fill: Float32, output: str, masked: bool) -> Autoencoder:
     encoder, decoder = weights["encoder"], weights["decoder"]
     return Autoencoder(
-        encoder_kernel=np.array(encoder["kernel"]),
-        encoder_bias=np.array(encoder["bias"]),
-        decoder_kernel=np.array(decoder["kernel"]),
-        decoder_bias=np.array(decoder["bias"]),
+        encoder_kernel=encoder["kernel"],
+        encoder_bias=encoder["bias"],
+        decoder_kernel=decoder["kernel"],
+        decoder_bias=decoder["bias"],
         fill=fill,
         output=output,
         masked=masked,
@@ -467,8 +612,8 @@ class _Programs:
     train_block: Any
     loss_block: Any
     encode: Any
+    encode_with_error: Any
     decode: Any
-    copy: Any
 
 
 @cache
@@ -565,6 +710,14 @@ def _programs(hidden: int, n: int, output: str, masked: bool) -> _Programs:
         x = jnp.where(jnp.isnan(x), fill, x)
         return network.apply({"params": weights}, x, method="encode")
 
+    def encode_with_error_block(weights: Any, x: Any, fill: Any) -> Any:
+        encoding = encode_block(weights, x, fill)
+        squares = jnp.square(decode_block(weights, encoding, fill) - x)
+        measured = ~jnp.isnan(x)
+        total = jnp.sum(jnp.where(measured, squares, 0), axis=1)
+        error = jnp.sqrt(total / jnp.maximum(jnp.count_nonzero(measured, axis=1), 1))
+        return jnp.concatenate([encoding, error[:, None]], axis=1)
+
     def decode_block(weights: Any, encoding: Any, fill: Any) -> Any:
         return network.apply({"params": weights}, encoding, method="decode")
 
@@ -573,8 +726,8 @@ def _programs(hidden: int, n: int, output: str, masked: bool) -> _Programs:
         train_block=jax.jit(train_block, static_argnames="batch", donate_argnums=0),
         loss_block=jax.jit(loss_block),
         encode=jax.jit(encode_block),
+        encode_with_error=jax.jit(encode_with_error_block),
         decode=jax.jit(decode_block),
-        copy=lambda weights: jax.tree.map(jnp.copy, weights),
     )
 
 

@@ -17,13 +17,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.stages import kmeans
+from xpad.stages.cells import CELLS_PER_BANDWIDTH, Cells, checked, distinct, grouped
 
-__all__ = ["Cells", "MeanShift", "assign", "estimate_bandwidth", "modes", "modes_of_cells"]
+__all__ = [
+    "CELLS_PER_BANDWIDTH",
+    "Cells",
+    "MeanShift",
+    "assign",
+    "estimate_bandwidth",
+    "modes",
+    "modes_of_cells",
+]
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
-CELLS_PER_BANDWIDTH = 64
 STOP = 1e-3
 """A seed has arrived when it moves by less than this share of the bandwidth (scikit-learn's)."""
 
@@ -82,7 +90,7 @@ def estimate_bandwidth(
     """
     from sklearn import cluster
 
-    points = _points(x)
+    points = checked(x)
     if len(points) < 2:
         raise NotEnoughDataError(
             f"a bandwidth needs two points and there are {len(points)}: "
@@ -116,8 +124,8 @@ def modes(
     max_iter : int
         Moves of a seed at most.
     max_points : int
-        More points than this are binned into cells of 1/64 bandwidth first, so that the cost does
-        not grow with their number. Modes then agree with those of the points to about 0.1 % of the
+        More points than this are binned into cells of 1/256 bandwidth first, so that the cost does
+        not grow with their number. Modes then agree with those of the points to some 0.1 % of the
         bandwidth.
 
     Returns
@@ -144,17 +152,18 @@ def modes(
     array([[0., 0., 0.],
            [9., 9., 9.]])
     """
-    points = _points(x)
+    points = checked(x)
     _check(points.shape[0], bandwidth)
     if bin_seeding and len(points) > max_points:
         cells = Cells.of(points, bandwidth / CELLS_PER_BANDWIDTH)
         return modes_of_cells(cells, bandwidth, max_iter=max_iter)
     seeds: Float64 = points
     if bin_seeding:
-        bins = _distinct(np.round(points / bandwidth).astype(np.int64))
+        bins = distinct(np.round(points / bandwidth).astype(np.int64).T).T
         if len(bins) < len(points):
             seeds = (bins * bandwidth).astype(np.float64)
-    return _modes(_Lines(points, np.ones(len(points)), bandwidth), seeds, bandwidth, max_iter)
+    lines = _Lines(points, np.ones(len(points)), bandwidth)
+    return _modes(lines, seeds, bandwidth, max_iter)
 
 
 def modes_of_cells(cells: Cells, bandwidth: float, *, max_iter: int = 300) -> MeanShift:
@@ -163,13 +172,15 @@ def modes_of_cells(cells: Cells, bandwidth: float, *, max_iter: int = 300) -> Me
     Parameters
     ----------
     cells : Cells
-        Of size `bandwidth / CELLS_PER_BANDWIDTH`.
+        Made with `size=bandwidth / CELLS_PER_BANDWIDTH`.
     bandwidth : float
     max_iter : int
 
     Returns
     -------
     MeanShift
+        A cell that the ball cuts counts in the share that lies within, if its points are spread
+        over it evenly; a cell whose points coincide is within or not, as its points are.
 
     Examples
     --------
@@ -179,17 +190,23 @@ def modes_of_cells(cells: Cells, bandwidth: float, *, max_iter: int = 300) -> Me
     >>> len(modes_of_cells(halves[0] + halves[1], 3.0).modes)
     1
     """
-    _check(len(cells.count), bandwidth)
-    if not math.isclose(cells.size * CELLS_PER_BANDWIDTH, bandwidth, rel_tol=1e-9):
+    _check(len(cells), bandwidth)
+    per_bandwidth = bandwidth / cells.size
+    n = round(per_bandwidth)
+    if n < 2 or n & (n - 1) or not math.isclose(n, per_bandwidth, rel_tol=1e-9):
         raise OptionError(
-            f"cells of size {cells.size} do not fit bandwidth={bandwidth}: "
-            f"bin with size={bandwidth / CELLS_PER_BANDWIDTH}"
+            f"cells of size {cells.size} do not fit bandwidth={bandwidth}: bin with "
+            f"size={bandwidth / CELLS_PER_BANDWIDTH}, and raise max_cells= if they are still wider "
+            "than half the bandwidth"
         )
-    half = CELLS_PER_BANDWIDTH // 2
-    bins = _distinct((cells.index + half) // CELLS_PER_BANDWIDTH)
+    bins = distinct((cells.index + n // 2) // n).T
     seeds = (bins * bandwidth).astype(np.float64)
-    centroids = cells.total / cells.count[:, None]
-    return _modes(_Lines(centroids, cells.count, bandwidth), seeds, bandwidth, max_iter)
+    if len(seeds) == cells.count.sum():
+        seeds = cells.centroid  # each of a single point, as in `modes`
+    # Spread evenly over this depth, points have that standard deviation.
+    depth = np.minimum(math.sqrt(12) * cells.spread, cells.size)
+    lines = _Lines(cells.centroid, cells.moments[0], bandwidth, depth)
+    return _modes(lines, seeds, bandwidth, max_iter)
 
 
 def assign(modes: ArrayLike, x: ArrayLike) -> NDArray[np.int16]:
@@ -203,64 +220,7 @@ def assign(modes: ArrayLike, x: ArrayLike) -> NDArray[np.int16]:
     return kmeans.assign(modes, x)
 
 
-@dataclass(frozen=True)
-class Cells:
-    """Points binned on a grid of cubes with a corner at the origin. Merge by `+`.
-
-    Attributes
-    ----------
-    size : float
-        Edge of a cell.
-    index : (m, c) int64
-        Which cells hold points: cell i spans i·size to (i + 1)·size.
-    count : (m,) int64
-    total : (m, c) float64
-        Sum of the coordinates of a cell's points.
-    """
-
-    size: float
-    index: Int64
-    count: Int64
-    total: Float64
-
-    @classmethod
-    def of(cls, x: ArrayLike, size: float) -> Cells:
-        """Bin the rows of `x`."""
-        points = _points(x)
-        index = np.floor(points / size).astype(np.int64)
-        return cls._reduced(size, index, np.ones(len(points), np.int64), points)
-
-    def __add__(self, other: Cells) -> Cells:
-        if self.size != other.size:
-            raise OptionError(f"cells of sizes {self.size} and {other.size} cannot be merged")
-        return self._reduced(
-            self.size,
-            np.concatenate([self.index, other.index]),
-            np.concatenate([self.count, other.count]),
-            np.concatenate([self.total, other.total]),
-        )
-
-    @classmethod
-    def _reduced(cls, size: float, index: Int64, count: Int64, total: Float64) -> Cells:
-        order, starts, _ = _groups(index)
-        return cls(
-            size,
-            index[order[starts]],
-            np.add.reduceat(count[order], starts) if len(order) else count,
-            np.add.reduceat(total[order], starts, axis=0) if len(order) else total,
-        )
-
-
 # ----------------------------------------------------------------------------------------- climbing
-
-
-def _points(x: ArrayLike) -> Float64:
-    points = np.asarray(x, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] == 0:
-        raise OptionError(f"points have shape {points.shape}; wanted (rows, components)")
-    if not np.isfinite(points).all():
-        raise OptionError("points are not all finite: leave out the records that are not usable")
-    return points
 
 
 def _check(n: int, bandwidth: float) -> None:
@@ -293,15 +253,15 @@ def _climb(
     # Means are rounded far below what matters, so that seeds whose balls come to hold the same
     # points go on as one; `known` then spares them all but the first one's steps.
     grain = bandwidth * 2.0**-36
-    known: dict[bytes, tuple[Float64, int]] = {}
+    known: dict[bytes, tuple[Float64, float]] = {}
 
-    def climb(seed: Float64) -> tuple[Float64, int, int]:
+    def climb(seed: Float64) -> tuple[Float64, float, int]:
         place, moves = seed, 0
         while True:
             step = known.get(place.tobytes())
             if step is None:
                 total, count = lines.ball(place)
-                mean = np.round(total / max(count, 1) / grain) * grain
+                mean = np.round(total / (count or 1) / grain) * grain
                 step = known[place.tobytes()] = (mean, count)
             mean, count = step
             if count == 0:
@@ -316,7 +276,7 @@ def _climb(
         arrived = list(pool.map(climb, seeds))
     reached = {tuple(place): count for place, count, _ in arrived if count}
     centres = np.array(list(reached), dtype=np.float64).reshape(len(reached), seeds.shape[1])
-    intensity = np.array(list(reached.values()), dtype=np.int64)
+    intensity = np.rint(list(reached.values())).astype(np.int64)
     return centres, intensity, max((moves for *_, moves in arrived), default=0)
 
 
@@ -340,23 +300,35 @@ class _Lines:
     of equal width, each of which is a line of points in order. Of each column, a ball takes a
     stretch that is inside wherever in the column its points are, whose sum is the difference of
     two cumulative sums, and at the stretch's two ends points that are compared one by one.
+
+    Where a point stands for several that are spread evenly over a depth, it is within the ball in
+    the share that a plane through it cuts off.
     """
 
-    def __init__(self, points: Float64, weight: NDArray[Any], radius: float) -> None:
+    def __init__(
+        self,
+        points: Float64,
+        weight: NDArray[Any],
+        radius: float,
+        depth: Float64 | None = None,
+    ) -> None:
         n, c = points.shape
         self._radius = radius
+        # Rounding must never put a point among those that are not compared: hence the margin.
+        self._margin = 1e-9 * radius + (0.0 if depth is None else depth.max() / 2)
         along = int(np.argmax(np.ptp(points, axis=0)))
         self._axes = np.array([axis for axis in range(c) if axis != along] + [along])
         self._back = np.argsort(self._axes)
         # A ball's work is the columns it meets, ~ fineness ** (c - 1), and the points at their
         # ends, ~ n / fineness. The factor is measured, at 1e4 to 1e6 points in three dimensions.
-        fineness = min(max(round(0.26 * n ** (1 / c)), 2), CELLS_PER_BANDWIDTH)
+        fineness = min(max(round(0.26 * n ** (1 / c)), 2), 64)
         self._width = radius / fineness
 
         points = points[:, self._axes]
         order, heads, columns = self._sorted_by_column(points)
         self._points = points[order]
         self._weight = np.asarray(weight, np.float64)[order]
+        self._depth = None if depth is None else depth[order]
         self._slab = columns[:, 0] if c > 1 else np.zeros(1, np.int64)
         self._low = np.minimum.reduceat(self._points[:, :-1], heads, axis=0).T.copy()
         self._high = np.maximum.reduceat(self._points[:, :-1], heads, axis=0).T.copy()
@@ -369,7 +341,7 @@ class _Lines:
     def _sorted_by_column(self, points: Float64) -> tuple[Int64, Int64, Int64]:
         """The order of the points, where in it each column begins, and the columns' indices."""
         column = np.floor(points[:, :-1] / self._width).astype(np.int64)
-        _, heads, member = _groups(column)
+        _, member = grouped(column.T)
         order = np.lexsort((points[:, -1], member))
         heads = np.flatnonzero(np.diff(member[order], prepend=-1))
         return order, heads, column[order[heads]]
@@ -405,14 +377,13 @@ class _Lines:
         """The bin of each place; of one before the first bin, that or one after (both are safe)."""
         return ((z - self._start) * (1 / self._bin)).astype(np.int64)
 
-    def ball(self, centre: Float64) -> tuple[Float64, int]:
+    def ball(self, centre: Float64) -> tuple[Float64, float]:
         """The sum and the weight of the points within the radius of `centre`."""
         centre = centre[self._axes]
-        # Rounding must never put a point among those that are not compared: hence the margin.
-        margin = 1e-9 * self._radius
-        columns, near, far = self._columns_near(centre[:-1])
-        outer = np.sqrt(np.maximum(self._radius**2 - near, 0)) + margin
-        inner = np.sqrt(np.maximum(self._radius**2 - far, 0)) - margin
+        least, most = self._radius - self._margin, self._radius + self._margin
+        columns, near, far = self._columns_near(centre[:-1], most)
+        outer = np.sqrt(np.maximum(most**2 - near, 0)) + 1e-9 * self._radius
+        inner = np.sqrt(np.maximum(least**2 - far, 0)) - 1e-9 * self._radius
 
         lowest, highest = self._first_slot[columns], self._last_slot[columns]
         bin_0 = self._slot_of_bin_0[columns]
@@ -425,7 +396,7 @@ class _Lines:
         z = centre[-1]
         first, last = first_at(z - outer, 0), first_at(z + outer, 1)
         inside_first, inside_last = first_at(z - inner, 1), first_at(z + inner, 0)
-        none = (inner <= 0) | (far > self._radius**2) | (inside_first >= inside_last)
+        none = (inner <= 0) | (far > least**2) | (inside_first >= inside_last)
         inside_first[none] = inside_last[none] = first[none]
 
         moments = (
@@ -433,25 +404,34 @@ class _Lines:
         ).sum(axis=0)
         edge = _ranges(np.append(first, inside_last), np.append(inside_first, last))
         points = self._points.take(edge, axis=0)
-        offset = points - centre
-        within = np.einsum("ij,ij->i", offset, offset) <= self._radius**2
-        weight = self._weight.take(edge) * within
+        weight = self._weight.take(edge) * self._within(points - centre, edge)
         total = moments[1:] + weight @ points
-        return total[self._back], round(moments[0] + weight.sum())
+        return total[self._back], float(moments[0] + weight.sum())
 
-    def _columns_near(self, centre: Float64) -> tuple[Int64, Float64, Float64]:
+    def _within(self, offset: Float64, points: Int64) -> NDArray[Any]:
+        """Which points, by their offsets from the centre, are within the radius, or how much."""
+        squared = np.einsum("ij,ij->i", offset, offset)
+        if self._depth is None:
+            return squared <= self._radius**2
+        depth = self._depth.take(points)
+        inward = self._radius - np.sqrt(squared)
+        share = np.divide(inward, depth, out=np.zeros_like(depth), where=depth > 0)
+        share = np.clip(share + 0.5, 0, 1, out=share)
+        return np.where(depth > 0, share, squared <= self._radius**2)
+
+    def _columns_near(self, centre: Float64, radius: float) -> tuple[Int64, Float64, Float64]:
         """Columns that a ball may meet, their squared distances: the least, the greatest."""
         if len(centre) == 0:
             return np.zeros(1, np.int64), np.zeros(1), np.zeros(1)
-        first = np.floor((centre[0] - self._radius) / self._width)
-        last = np.floor((centre[0] + self._radius) / self._width)
+        first = np.floor((centre[0] - radius) / self._width)
+        last = np.floor((centre[0] + radius) / self._width)
         start, stop = np.searchsorted(self._slab, [first, last + 1])
         near, far = np.zeros(stop - start), np.zeros(stop - start)
         for low, high, c in zip(self._low, self._high, centre, strict=True):
             below, above = low[start:stop] - c, c - high[start:stop]
             near += np.square(np.maximum(np.maximum(below, above), 0))
             far += np.square(np.minimum(below, above))
-        met = np.flatnonzero(near <= self._radius**2 * (1 + 1e-9))
+        met = np.flatnonzero(near <= radius**2 * (1 + 1e-9))
         return met + start, near[met], far[met]
 
 
@@ -460,28 +440,3 @@ def _ranges(starts: Int64, stops: Int64) -> Int64:
     lengths = stops - starts
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
-
-
-def _distinct(index: Int64) -> Int64:
-    order, starts, _ = _groups(index)
-    return index[order[starts]]
-
-
-def _groups(index: Int64) -> tuple[Int64, Int64, Int64]:
-    """Equal rows: an order that brings them together, where each group begins, and its number."""
-    if index.size == 0:
-        order = np.arange(len(index))
-        return order, order[:1], np.zeros(len(index), np.int64)
-    low = index.min(axis=0)
-    spans = [int(span) for span in index.max(axis=0) - low + 1]
-    if math.prod(spans) < 2**62:
-        key = np.zeros(len(index), np.int64)
-        for axis, span in enumerate(spans):
-            key = key * span + (index[:, axis] - low[axis])
-    else:
-        key = np.unique(index, axis=0, return_inverse=True)[1].reshape(-1)
-    order = np.argsort(key, kind="stable")
-    new = np.diff(key[order], prepend=-1) != 0
-    member = np.empty(len(index), np.int64)
-    member[order] = np.cumsum(new) - 1
-    return order, np.flatnonzero(new), member

@@ -66,4 +66,4 @@ def fit(x: ArrayLike, k: int, *, max_samples: int = 20_000, random_state: int = 
     if k > 1:
         label = cluster.AgglomerativeClustering(n_clusters=k, linkage="ward").fit_predict(sample)
     means = np.stack([sample[label == group].mean(axis=0) for group in range(k)])
-    return Ward(*kmeans.ordered(means, points), n_iter=0)
+    return Ward(*kmeans.ordered(means, kmeans.Sums.of(points, means)), n_iter=0)

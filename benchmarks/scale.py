@@ -1,0 +1,317 @@
+"""A mission larger than memory, from Zarr to labels in Zarr: time by stage, memory, bytes read.
+
+    python benchmarks/scale.py --records 20_000_000     # labels of 20 million PADs
+    python benchmarks/scale.py --sweep                  # 1, 4 and 16 million at memory=512MiB
+    python benchmarks/scale.py --full-training          # the published split, training rows spooled
+
+Every run is a process of its own, whose memory (with its children's) is watched from outside. The
+rates that a pass is held against are measured by another process just before and just after it:
+reading and decompressing the same store, the matrix products of the same shapes, and writing such
+results. ``--docs`` writes the tables and the picture into docs/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import statistics
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import mission
+import processes
+
+SWEEP = (1_000_000, 4_000_000, 16_000_000)
+PASSES = ("reading", "components", "projecting", "labelling")
+AFTER_TRAINING = ("components", "projecting", "clusters", "labelling")
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+# ------------------------------------------------------------------------- in a process of its own
+
+
+class Stages(logging.Handler):
+    """Wall time and bytes read between the messages that begin and end a stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages: dict[str, dict[str, float]] = {}
+        self._read_before = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not hasattr(record, "step"):
+            return
+        if record.seconds is None:
+            self._read_before = bytes_read()
+            return
+        known = self.stages.setdefault(record.step, {"seconds": 0.0, "bytes": 0})
+        known["seconds"] += record.seconds
+        known["bytes"] += bytes_read() - self._read_before
+
+
+def bytes_read() -> int:
+    """Bytes that this process has read from files (or their cache); 0 where that is not told."""
+    try:
+        text = Path("/proc/self/io").read_text()
+    except OSError:
+        return 0
+    return int(text.split("rchar:")[1].split()[0])
+
+
+def cluster(
+    store: str, target: str, records: int, memory: str, options: dict[str, Any]
+) -> dict[str, Any]:
+    import xpad
+
+    stages = Stages()
+    log = logging.getLogger("xpad.progress")
+    log.addHandler(stages)
+    log.setLevel(logging.INFO)
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.rmtree(target + ".unfinished", ignore_errors=True)
+    begun = time.perf_counter()
+    ds = xpad.open_dataset(store).isel(Epoch=slice(records))
+    out = xpad.cluster_to_zarr(ds, target, memory=memory, progress=False, **options)
+    seconds = time.perf_counter() - begun
+    labels = out["pad_label"]
+    return {
+        "stages": stages.stages,
+        "seconds": seconds,
+        "records": labels.size,
+        "labelled": int((labels >= 0).sum()),
+        "k": int(out.sizes["pad_cluster"]),
+        "trained": json.loads(out.attrs["pad_training"]).get("n_train", 0),
+    }
+
+
+def rates(store: str, target: str, records: int) -> dict[str, float]:
+    """Seconds a record of reading, of a matrix product and of writing, each as fast as it goes."""
+    import dask.array as da
+    import jax
+    import numpy as np
+    import xarray as xr
+    import zarr
+
+    flux = xr.open_zarr(store, consolidated=False)["FEDU"].isel(Epoch=slice(records)).data
+    features = int(np.prod(flux.shape[1:]))
+
+    def read() -> float:
+        begun = time.perf_counter()
+        da.map_blocks(lambda block: np.zeros((1,) * block.ndim, np.int8), flux,
+                      chunks=(1,) * flux.ndim, dtype=np.int8).compute()  # fmt: skip
+        return (time.perf_counter() - begun) / len(flux)
+
+    hidden, rows = features // 2, 2048
+    kernel = jax.numpy.ones((features, hidden), jax.numpy.float32)
+    product = jax.jit(lambda x, w: jax.numpy.dot(x, w, precision="highest"))
+    blocks = [np.random.default_rng(0).random((rows, features), dtype=np.float32)] * 100
+
+    def multiply() -> float:
+        begun = time.perf_counter()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda x: product(x, kernel).block_until_ready(), blocks))
+        return (time.perf_counter() - begun) / (rows * len(blocks))
+
+    encoded = np.random.default_rng(0).random((16_384, hidden))
+
+    def covariance() -> float:
+        begun = time.perf_counter()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda x: x.T @ x, [encoded] * 20))
+        return (time.perf_counter() - begun) / (20 * len(encoded))
+
+    rng = np.random.default_rng(0)
+    n = 2**20
+    results = {
+        "label": rng.integers(0, 9, n).astype(np.int16),
+        "flag": np.zeros(n, np.int8),
+        "split": rng.integers(0, 3, n).astype(np.int8),
+        "error": rng.random(n, dtype=np.float32),
+        "pc": rng.random((n, 3), dtype=np.float32),
+    }
+    codec = zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
+
+    def write() -> float:
+        shutil.rmtree(target, ignore_errors=True)
+        group = zarr.open_group(target, mode="w")
+        begun = time.perf_counter()
+        for name, values in results.items():
+            chunks = (2**18, *values.shape[1:])
+            array = group.create_array(
+                name, shape=values.shape, chunks=chunks, dtype=values.dtype, compressors=(codec,)
+            )
+            array[:] = values
+        return (time.perf_counter() - begun) / n
+
+    from threadpoolctl import threadpool_limits
+
+    def measured(function: Any, times: int) -> float:
+        function()
+        return statistics.median(function() for _ in range(times))
+
+    with threadpool_limits(1, user_api="blas"):
+        found = {
+            "read": measured(read, 3),
+            "product": measured(multiply, 5),
+            "covariance": measured(covariance, 5),
+            "write": measured(write, 3),
+        }
+    shutil.rmtree(target, ignore_errors=True)
+    return found
+
+
+# --------------------------------------------------------------------------------------- the tables
+
+
+def allowed(found: dict[str, float], test: float) -> dict[str, float]:
+    """Seconds a record that each pass takes at the rates of this run; `test` is the share encoded."""
+    return {
+        "reading": found["read"],
+        "components": found["read"] + test * (found["product"] + found["covariance"]),
+        "projecting": found["read"] + test * found["product"],
+        "labelling": found["read"] + 2 * found["product"] + found["write"],
+    }
+
+
+def measured(
+    where: Path, store: Path, records: int, memory: str, options: dict[str, Any]
+) -> dict[str, Any]:
+    """One run between two measurements of the rates."""
+    target = str(where / f"labels-{records}.zarr")
+    about = {"store": str(store), "target": str(where / "rates.zarr"), "records": 2_000_000}
+    before = processes.run(__file__, "rates", **about)
+    run = processes.run(__file__, "cluster", store=str(store), target=target, records=records,
+                        memory=memory, options=options)  # fmt: skip
+    after = processes.run(__file__, "rates", **about)
+    run["rates"] = {
+        name: (before[name] + after[name]) / 2
+        for name in ("read", "product", "covariance", "write")
+    }
+    shutil.rmtree(target, ignore_errors=True)
+    return run | {"memory": memory, "options": options}
+
+
+def table(run: dict[str, Any]) -> str:
+    """Stages of one run."""
+    records, found = run["records"], run["rates"]
+    settings = {"train": 0.2, "validation": 0.2} | run["options"]
+    own = allowed(found, 1 - settings["train"] - settings["validation"])
+    lines = [
+        f"{records:,} records, {run['labelled']:,} labelled, k = {run['k']}, "
+        f"{run['trained']:,} training records, memory={run['memory']}",
+        "",
+        "| stage | seconds | µs a record | GB read | at the run's own rates, µs | share |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, stage in run["stages"].items():
+        each = 1e6 * stage["seconds"] / records
+        limit = f"{1e6 * own[name]:.2f} | {own[name] / (each / 1e6):.0%}" if name in own else " | "
+        lines.append(
+            f"| {name} | {stage['seconds']:.1f} | {each:.2f} | {stage['bytes'] / 1e9:.2f} | {limit} |"
+        )
+    rest = run["seconds"] - sum(stage["seconds"] for stage in run["stages"].values())
+    lines.append(f"| the rest | {rest:.1f} | {1e6 * rest / records:.2f} | | | |")
+    lines += [
+        "",
+        f"{run['seconds']:.0f} s in all; peak memory of the process tree {run['peak_rss'] / 2**30:.2f} GiB. "
+        f"Own rates, µs a record: read and decompress {1e6 * found['read']:.2f}, one product "
+        f"{1e6 * found['product']:.2f}, covariance {1e6 * found['covariance']:.2f}, "
+        f"write {1e6 * found['write']:.2f}.",
+    ]
+    return "\n".join(lines)
+
+
+def sweep_table(runs: list[dict[str, Any]]) -> str:
+    """Time a record and peak memory, by length."""
+    first = runs[0]
+    head = " | ".join(f"{run['records'] / 1e6:g} million" for run in runs)
+    lines = [f"| µs a record | {head} | growth |", "|---|" + "---|" * (len(runs) + 1)]
+    for name in ("reading", *AFTER_TRAINING):
+        each = [1e6 * run["stages"][name]["seconds"] / run["records"] for run in runs]
+        cells = " | ".join(f"{value:.2f}" for value in each)
+        lines.append(f"| {name} | {cells} | {each[-1] / each[0] - 1:+.0%} |")
+    peaks = " | ".join(f"{run['peak_rss'] / 2**20:.0f}" for run in runs)
+    growth = runs[-1]["peak_rss"] / first["peak_rss"] - 1
+    lines.append(f"| peak memory, MiB | {peaks} | {growth:+.0%} |")
+    return "\n".join(lines)
+
+
+def sweep_picture(runs: list[dict[str, Any]], path: Path) -> None:
+    """Time a record of every stage, and peak memory, against the number of records."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+    records = [run["records"] / 1e6 for run in runs]
+    markers = dict(zip(("reading", *AFTER_TRAINING), "osD^v", strict=True))
+    for name, marker in markers.items():
+        each = [1e6 * run["stages"][name]["seconds"] / run["records"] for run in runs]
+        left.plot(records, each, marker=marker, label=name)
+    left.set(xscale="log", xlabel="records (million)", ylabel="time (µs a record)", ylim=(0, None))
+    left.legend(frameon=False, fontsize="small")
+    right.plot(records, [run["peak_rss"] / 2**20 for run in runs], "ko-")
+    right.set(xscale="log", xlabel="records (million)", ylabel="peak memory (MiB)", ylim=(0, None))
+    for axes in (left, right):
+        axes.set_xticks(records, [f"{value:g}" for value in records])
+        axes.minorticks_off()
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--records", type=int, default=20_000_000)
+    parser.add_argument("--memory", help="as xpad's; by default 1GiB, in the sweep 512MiB")
+    parser.add_argument("--max-train", type=int, default=None)
+    parser.add_argument("--epochs", type=int, default=None)
+    parser.add_argument("--sweep", action="store_true")
+    parser.add_argument("--full-training", action="store_true")
+    parser.add_argument("--folder", help="for the simulated data, which are kept")
+    parser.add_argument("--lengths", type=int, nargs="+", default=SWEEP, help="of the sweep")
+    parser.add_argument("--docs", action="store_true", help="write tables and picture into docs/")
+    parser.add_argument("--task", help=argparse.SUPPRESS)
+    parser.add_argument("--json", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.task:
+        function = {"cluster": cluster, "rates": rates}[arguments.task]
+        print(json.dumps(function(**json.loads(arguments.json))))
+        return
+
+    where = mission.folder(arguments.folder)
+    print(processes.machine(), flush=True)
+    if arguments.sweep:
+        options = {"max_train": arguments.max_train or 100_000, "epochs": arguments.epochs or 20}
+        store = mission.mission(where, max(arguments.lengths))
+        memory = arguments.memory or "512MiB"
+        runs = [measured(where, store, n, memory, options) for n in sorted(arguments.lengths)]
+        text, name = sweep_table(runs), "sweep"
+        text += f"\n\nmemory={memory}, max_train={options['max_train']:,}, {options['epochs']} epochs.\n"
+        if arguments.docs:
+            sweep_picture(runs, DOCS / "images" / "sweep.png")
+    else:
+        options = {"max_train": arguments.max_train or 500_000, "epochs": arguments.epochs or 200}
+        name = "records"
+        if arguments.full_training:
+            options = {"epochs": arguments.epochs or 3}
+            name = "full-training"
+        store = mission.mission(where, arguments.records)
+        text = table(measured(where, store, arguments.records, arguments.memory or "1GiB", options))
+    print(text)
+    if arguments.docs:
+        figures = DOCS / "figures"
+        figures.mkdir(exist_ok=True)
+        (figures / f"scale-{name}.md").write_text(f"{text}\n\nMeasured on {processes.machine()}.\n")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    main()

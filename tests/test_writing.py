@@ -1,0 +1,337 @@
+"""Results written region by region: the same as in memory, resumed wherever they were cut off."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import urllib.request
+import warnings
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from conftest import QUICK, made
+
+import xpad
+from xpad import writing
+from xpad.errors import OptionError
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning"),
+    pytest.mark.filterwarnings("ignore:.*process .* is multi-threaded:DeprecationWarning"),
+]
+
+RESULTS = ("pad_label", "pad_flag", "pad_split", "pad_error", "pad_pc")
+
+
+@pytest.fixture(autouse=True)
+def _small_regions(monkeypatch):
+    monkeypatch.setattr(writing, "CHUNK", 100)
+    monkeypatch.setattr(writing, "REGION", 200)
+
+
+@pytest.fixture(scope="module")
+def ds():
+    return made(1000, chunks={"time": 50})
+
+
+@pytest.fixture(scope="module")
+def expected(ds):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", xpad.XpadWarning)
+        return ds.pad.cluster(**QUICK).compute()
+
+
+def assert_same(out, expected, names=RESULTS):
+    for name in names:
+        np.testing.assert_array_equal(out[name].values, expected[name].values, err_msg=name)
+        assert out[name].dims == expected[name].dims
+        assert out[name].dtype == expected[name].dtype
+        assert out[name].attrs.keys() == expected[name].attrs.keys()
+
+
+@pytest.mark.parametrize("keep_flux", [True, False])
+@pytest.mark.parametrize("lazy", [True, False])
+def test_is_what_cluster_returns(ds, expected, tmp_path, keep_flux, lazy):
+    """The writer adds no warning, whatever the input; coordinates and attributes are intact."""
+    source = ds if lazy else ds.compute()
+    out = xpad.cluster_to_zarr(source, tmp_path / "out.zarr", keep_flux=keep_flux, **QUICK)
+    assert_same(out, expected)
+    assert out.attrs == expected.attrs
+    xr.testing.assert_identical(out.time.load(), expected.time)
+    xr.testing.assert_identical(out.L.load(), expected.L)
+    xr.testing.assert_identical(out.kind.load(), expected.kind)
+    assert ("FEDU" in out) == keep_flux
+    if keep_flux:
+        xr.testing.assert_identical(out.FEDU.load(), expected.FEDU)
+    assert os.listdir(tmp_path) == ["out.zarr"]
+
+
+def test_catalogue_and_spectrogram_are_those_of_the_result(ds, expected, tmp_path):
+    """They are summed while the labels are written, without a second look at the flux."""
+    out = xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK)
+    wanted = expected.pad.catalogue()
+    for name in wanted.data_vars:
+        np.testing.assert_allclose(out[name], wanted[name], rtol=1e-5, err_msg=name)
+        assert out[name].attrs == wanted[name].attrs
+    spectrum = xpad.statistics.quicklook(expected.pad.flux)
+    np.testing.assert_allclose(out.pad_spectrum, spectrum, rtol=1e-5)
+    assert out.pad_spectrum.attrs == spectrum.attrs
+    np.testing.assert_array_equal(out.pad_quicklook_end, spectrum.pad_quicklook_end)
+
+
+@pytest.mark.parametrize("dims", [("time", "probe"), ("probe", "time"), ("a_probe", "time")])
+def test_two_record_dimensions(tmp_path, dims):
+    one, two = made(300, seed=1), made(300, seed=2)
+    probe = next(d for d in dims if d != "time")
+    both = xr.concat([one[["FEDU"]], two[["FEDU"]]], probe).transpose(*dims, ...)
+    both = both.chunk(time=70)
+    wanted = both.pad.cluster(**QUICK)
+    out = xpad.cluster_to_zarr(both, tmp_path / "out.zarr", **QUICK)
+    assert_same(out, wanted)
+    spectrum = xpad.statistics.quicklook(wanted.pad.flux).transpose(*out.pad_spectrum.dims)
+    np.testing.assert_allclose(out.pad_spectrum, spectrum, rtol=1e-5)
+
+
+def test_store_holds_its_model_and_readable_chunks(ds, tmp_path):
+    path = tmp_path / "out.zarr"
+    xpad.cluster_to_zarr(ds, path, **QUICK)
+    assert xpad.load_model(path).k == 3
+    array = zarr.open_group(path, mode="r")["pad_label"]
+    assert array.chunks == (100,)
+    assert array.fill_value == -1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert xr.open_zarr(path).pad_label.dtype == np.int16
+
+
+def test_predict_to_zarr(ds, fitted, tmp_path):
+    out = xpad.predict_to_zarr(ds, fitted, tmp_path / "out.zarr", progress=False)
+    wanted = ds.pad.predict(fitted).compute()
+    assert "pad_split" not in out
+    assert_same(out, wanted, names=[n for n in RESULTS if n != "pad_split"])
+
+
+def test_reads_the_flux_no_more_often_than_it_states(ds, tmp_path):
+    """Three passes to fit and one to label, a compute a region."""
+    reads = []
+    counted = ds.copy()
+    counted["FEDU"] = ds.FEDU.copy(data=ds.FEDU.data.map_blocks(lambda b: reads.append(1) or b,
+                                                                dtype=np.float32, meta=np.empty((0, 0, 0), np.float32)))  # fmt: skip
+    with dask.config.set(scheduler="synchronous"):
+        xpad.cluster_to_zarr(counted, tmp_path / "out.zarr", **QUICK)
+    assert len(reads) == 4 * ds.FEDU.data.npartitions
+
+
+class Killed(BaseException):
+    pass
+
+
+def cut_off_after(monkeypatch, regions):
+    original = writing.Output._write_region
+    seen = []
+
+    def write(self, *args):
+        if len(seen) == regions:
+            raise Killed
+        seen.append(args[0])
+        original(self, *args)
+
+    monkeypatch.setattr(writing.Output, "_write_region", write)
+    return seen
+
+
+def test_an_unfinished_store_says_so_and_reads_as_unusable(ds, tmp_path, monkeypatch):
+    cut_off_after(monkeypatch, 2)
+    with pytest.raises(Killed):
+        xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK)
+    out = xr.open_zarr(tmp_path / "out.zarr")
+    assert "goes on" in out.attrs["pad_unfinished"]
+    assert (out.pad_label[:400] >= 0).mean() > 0.9
+    for name in ("pad_label", "pad_flag", "pad_split"):
+        assert (out[name][400:] == -1).all()
+    assert out.pad_pc[400:].isnull().all()
+    with pytest.warns(xpad.XpadWarning, match="unfinished"):
+        xpad.open_dataset(tmp_path / "out.zarr")
+
+
+@pytest.mark.parametrize("regions", [0, 1, 4])
+def test_goes_on_where_it_was_cut_off(ds, expected, tmp_path, monkeypatch, regions):
+    path = tmp_path / "out.zarr"
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        cut_off_after(patched, regions)
+        xpad.cluster_to_zarr(ds, path, **QUICK)
+    seen = cut_off_after(monkeypatch, 99)
+    monkeypatch.setattr(writing, "fit_flux", lambda *_: pytest.fail("fitted again"))
+    out = xpad.cluster_to_zarr(ds, path, **QUICK)
+    assert seen == [0, 1, 2, 3, 4][regions:]
+    assert_same(out, expected)
+    assert "pad_unfinished" not in out.attrs
+    assert os.listdir(tmp_path) == ["out.zarr"]
+
+
+def test_goes_on_within_the_training(ds, tmp_path, monkeypatch):
+    from xpad.stages import autoencoder
+
+    path = tmp_path / "out.zarr"
+    wanted = ds.pad.fit(**QUICK)
+    losses = []
+    original = autoencoder._loss
+
+    def counted(*args):
+        if len(losses) == 5:
+            raise Killed
+        losses.append(original(*args))
+        return losses[-1]
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(autoencoder, "_loss", counted)
+        xpad.cluster_to_zarr(ds, path, **QUICK)
+    again = []
+    monkeypatch.setattr(autoencoder, "_loss", lambda *a: again.append(1) or original(*a))
+    xpad.cluster_to_zarr(ds, path, **QUICK)
+    model = xpad.load_model(path)
+    assert len(losses) + len(again) == QUICK["epochs"]
+    np.testing.assert_array_equal(model.autoencoder.encoder_kernel, wanted.autoencoder.encoder_kernel)
+    xr.testing.assert_identical(model.history, wanted.history)
+
+
+def test_goes_on_after_the_training(ds, tmp_path, monkeypatch):
+    from xpad import fitting, training
+
+    wanted = ds.pad.fit(**QUICK)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(fitting, "group", lambda *_: (_ for _ in ()).throw(Killed))
+        ds.pad.fit(checkpoint=str(tmp_path / "ckpt"), **QUICK)
+    monkeypatch.setattr(training, "survey", lambda *_: pytest.fail("read again"))
+    model = ds.pad.fit(checkpoint=str(tmp_path / "ckpt"), **QUICK)
+    np.testing.assert_array_equal(model.centres, wanted.centres)
+    xr.testing.assert_identical(model.history, wanted.history)
+    assert model.provenance == wanted.provenance
+    assert not (tmp_path / "ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"epochs": 9}, "settings.epochs was 8 and is 9"), ({"prefix": "e"}, "prefix was 'pad'"),
+     ({"keep_flux": True}, "keep_flux")],
+)  # fmt: skip
+def test_another_configuration_is_not_mixed_in(ds, tmp_path, monkeypatch, change, named):
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        cut_off_after(patched, 1)
+        xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK)
+    with pytest.raises(OptionError, match=named):
+        xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **(QUICK | change))
+    with pytest.raises(OptionError, match="input"):
+        xpad.cluster_to_zarr(ds.isel(time=slice(900)), tmp_path / "out.zarr", **QUICK)
+    out = xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", overwrite=True, **(QUICK | change))
+    assert out.sizes["time"] == 1000
+
+
+def test_what_is_complete_or_foreign_is_refused(ds, tmp_path):
+    path = tmp_path / "out.zarr"
+    xpad.cluster_to_zarr(ds, path, **QUICK)
+    with pytest.raises(OptionError, match="exists"):
+        xpad.cluster_to_zarr(ds, path, **QUICK)
+    xpad.cluster_to_zarr(ds, path, overwrite=True, **QUICK)
+    foreign = tmp_path / "foreign.zarr"
+    xr.Dataset({"a": 1}).to_zarr(foreign, consolidated=False)
+    with pytest.raises(OptionError, match="not an output of xpad"):
+        xpad.cluster_to_zarr(ds, foreign, overwrite=True, **QUICK)
+    assert xr.open_zarr(foreign, consolidated=False).a == 1
+
+
+def test_a_failed_fit_leaves_nothing_behind(ds, tmp_path):
+    with pytest.raises(xpad.XpadError):
+        xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", min_positive=10_000, progress=False)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment(tmp_path):
+    """SIGKILL, at moments spread over the whole run, and started again until it is done."""
+    script = tmp_path / "run.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import sys, warnings
+            sys.path.insert(0, {os.path.dirname(__file__)!r})
+            warnings.simplefilter("ignore")
+            from conftest import QUICK, made
+            import xpad
+            from xpad import writing
+            writing.CHUNK, writing.REGION = 500, 500
+            ds = made(20_000, chunks={{"time": 500}})
+            print("begins", flush=True)
+            xpad.cluster_to_zarr(ds, sys.argv[1], **(QUICK | {{"epochs": 40, "patience": None}}))
+            """
+        )
+    )
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+
+    def run(name, seconds=None):
+        process = subprocess.Popen([sys.executable, script, tmp_path / name], env=environment,
+                                   stdout=subprocess.PIPE)  # fmt: skip
+        process.stdout.readline()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        process.stdout.close()
+        return process.returncode
+
+    assert run("whole.zarr") == 0
+    codes = [run("killed.zarr", seconds) for seconds in (1.5, 2.5, 3.0, 3.5)]
+    assert -signal.SIGKILL in codes
+    if codes[-1] != 0 and 0 not in codes:
+        assert run("killed.zarr") == 0
+    whole, killed = (xr.open_zarr(tmp_path / n).load() for n in ("whole.zarr", "killed.zarr"))
+    xr.testing.assert_identical(whole, killed)
+
+
+def test_memory_store(ds, expected):
+    url = "memory://xpad-test/out.zarr"
+    out = xpad.cluster_to_zarr(ds, url, overwrite=True, **QUICK)
+    assert_same(out, expected)
+    with pytest.raises(OptionError, match="exists"):
+        xpad.cluster_to_zarr(ds, url, **QUICK)
+    assert xpad.load_model(url).k == 3
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A local S3 server with one bucket, and the storage options that reach it."""
+    pytest.importorskip("s3fs")
+    server = pytest.importorskip("moto.server")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    options = {"client_kwargs": {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1"}}
+    urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT"))
+    yield options
+    running.stop()
+
+
+@pytest.mark.filterwarnings("default")
+def test_object_store(ds, expected, bucket, monkeypatch):
+    """On S3: written, cut off, gone on with, spooled to, read, and its model saved and loaded."""
+    url = "s3://bucket/out.zarr"
+    options = QUICK | {"storage_options": bucket}
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        cut_off_after(patched, 2)
+        xpad.cluster_to_zarr(ds, url, **options)
+    assert (xr.open_zarr(url, storage_options=bucket).pad_label[400:] == -1).all()
+    out = xpad.cluster_to_zarr(ds, url, **options)
+    assert_same(out, expected)
+    with pytest.raises(OptionError, match="exists"):
+        xpad.cluster_to_zarr(ds, url, **options)
+    model = xpad.load_model(url, storage_options=bucket)
+    xpad.save_model(model, "s3://bucket/model.zarr", storage_options=bucket)
+    again = xpad.load_model("s3://bucket/model.zarr", storage_options=bucket)
+    np.testing.assert_array_equal(again.centres, model.centres)

@@ -1,0 +1,80 @@
+"""The principal components of many records: in memory, or in a scratch folder part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpad.scratch import Scratch
+
+Floats = NDArray[np.float32]
+T = TypeVar("T")
+
+PART = 262_144
+"""Rows that are worked on at once."""
+
+
+@dataclass(frozen=True)
+class Components:
+    """Rows of components, and sums over them.
+
+    Attributes
+    ----------
+    n : int
+        Rows.
+    sample : (few, components)
+        Some of the rows: those that were asked for, in that order.
+    """
+
+    n: int
+    sample: Floats
+    _rows: Floats | None = None
+    _scratch: Scratch | None = None
+    _names: tuple[str, ...] = ()
+
+    def rows(self) -> Floats:
+        """All rows, in memory."""
+        if self._rows is not None:
+            return self._rows
+        assert self._scratch is not None
+        return np.concatenate([self._scratch.get(name) for name in self._names])
+
+    def reduce(self, partial: Callable[[Floats], T]) -> T:
+        """``partial(part) + partial(part) + …`` over all parts, as a tree, in one compute."""
+        if self._rows is not None:
+            parts = [self._rows[i : i + PART] for i in range(0, max(self.n, 1), PART)]
+            with ThreadPoolExecutor() as pool:
+                return _added(list(pool.map(partial, parts)), _add)
+        from dask.delayed import delayed
+
+        task = delayed(_of_parts, pure=False)
+        groups = _grouped(self._names, self.n)
+        sums = [task(partial, self._scratch, names) for names in groups]
+        total: T = _added(sums, delayed(_add)).compute()
+        return total
+
+
+def _of_parts(partial: Callable[[Floats], Any], scratch: Scratch, names: Sequence[str]) -> Any:
+    return partial(np.concatenate([scratch.get(name) for name in names]))
+
+
+def _grouped(names: Sequence[str], n: int) -> list[list[str]]:
+    """Runs of names of about `PART` rows each: thousands of small tasks would take longer."""
+    count = max(1, -(-len(names) * PART // max(n, 1)))
+    return [list(names[i : i + count]) for i in range(0, len(names), count)]
+
+
+def _added(level: list[Any], add: Callable[[Any, Any], Any]) -> Any:
+    while len(level) > 1:
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+        level = [add(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+    return level[0]
+
+
+def _add(a: Any, b: Any) -> Any:
+    return a + b

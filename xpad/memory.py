@@ -1,0 +1,80 @@
+"""How much memory there is, and how much of it xpad takes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from xpad.errors import OptionError
+
+SHARE = 0.25
+"""Of what the machine or the container has: dask's chunks and the libraries need the rest."""
+LEAST = 16 * 2**20
+_CGROUP_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def budget(memory: str | int | None = None) -> int:
+    """Bytes that the samples and statistics of a fit may take.
+
+    Parameters
+    ----------
+    memory : str or int, optional
+        ``"2GiB"``, ``"500MB"`` or a number of bytes; by default a quarter of
+        what the machine, the dask worker or the container has.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    OptionError
+        It is no amount of memory, or less than 16 MiB.
+
+    Examples
+    --------
+    >>> budget("2GiB")
+    2147483648
+    """
+    if memory is None:
+        return max(int(SHARE * available()), LEAST)
+    from dask.utils import parse_bytes
+
+    try:
+        found = parse_bytes(memory)
+    except (ValueError, TypeError, AttributeError) as err:
+        raise OptionError(
+            f"memory={memory!r} is no amount of memory; give such as '2GiB' or '500MB'"
+        ) from err
+    if found < LEAST:
+        raise OptionError(f"memory={memory!r} is less than the 16 MiB that xpad needs at least")
+    return int(found)
+
+
+def available() -> int:
+    """Bytes that this process may use: the machine's, or less in a container or a dask worker."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    found += [n for n in (_limit_in(Path(f)) for f in _CGROUP_FILES) if n is not None]
+    own = _worker_limit()
+    return min([*found, *([own] if own else [])])
+
+
+def _limit_in(file: Path) -> int | None:
+    try:
+        text = file.read_text().strip()
+    except OSError:
+        return None  # no control groups of this version
+    return int(text) if text.isdigit() and int(text) > 0 else None
+
+
+def _worker_limit() -> int | None:
+    import sys
+
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_worker
+
+    try:
+        return int(get_worker().memory_manager.memory_limit or 0) or None
+    except ValueError:
+        return None  # not within a task

@@ -1,0 +1,104 @@
+"""Where a Zarr store stands: a local path, or an fsspec URL."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xpad.errors import OptionError
+from xpad.paths import is_output, remove, require_free
+from xpad.scratch import Scratch
+
+
+@dataclass(frozen=True)
+class Place:
+    """A Zarr store, there or yet to be written.
+
+    Attributes
+    ----------
+    url : str
+        A local path or an fsspec URL (``s3://…``, ``memory://…``).
+    options : dict
+        fsspec's storage options.
+    """
+
+    url: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, path: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None
+    ) -> Place:
+        """The place that a user names."""
+        return cls(os.fspath(path).rstrip("/"), dict(storage_options or {}))
+
+    @property
+    def local(self) -> Path | None:
+        """The path, where it is one of this machine."""
+        return None if "://" in self.url else Path(self.url)
+
+    @property
+    def zarr_arguments(self) -> dict[str, Any]:
+        """``store`` and ``storage_options``, as zarr and xarray take them."""
+        return {"store": self.url, "storage_options": self.options or None}
+
+    def attrs(self) -> dict[str, Any] | None:
+        """Attributes of the root group; None where there is no Zarr store of version 3."""
+        try:
+            text = (
+                (self.local / "zarr.json").read_text()
+                if self.local is not None
+                else self._files().cat_file("zarr.json").decode()
+            )
+            found: dict[str, Any] = json.loads(text).get("attributes", {})
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def require_free(self, *, overwrite: bool) -> None:
+        """Refuse a place that is taken, or that cannot be; see `xpad.paths.require_free`."""
+        if self.local is not None:
+            require_free(self.local, overwrite=overwrite)
+            return
+        try:
+            names = self._files().ls("", detail=False)
+        except FileNotFoundError:
+            return
+        except Exception as err:  # every file system has errors of its own
+            raise OptionError(
+                f"{self.url} cannot be reached ({type(err).__name__}: {err})"
+            ) from err
+        if not names:
+            return
+        if not overwrite:
+            raise OptionError(
+                f"{self.url} exists; give another name, or overwrite=True (--overwrite) to replace it"
+            )
+        if not is_output(self.attrs() or {}):
+            raise OptionError(
+                f"{self.url} exists and is not an output of xpad, so it is not replaced; "
+                "give another name"
+            )
+
+    def remove(self) -> None:
+        """Delete the store, if it is there."""
+        if self.local is not None:
+            remove(self.local)
+            return
+        Scratch(self.url, self.options).remove()
+
+    def beside(self, ending: str) -> Scratch:
+        """A folder beside the store, whose name begins like the store's."""
+        return Scratch(self.url + ending, self.options)
+
+    def _files(self) -> Any:
+        from fsspec.core import url_to_fs
+        from fsspec.implementations.dirfs import DirFileSystem
+
+        fs, path = url_to_fs(self.url, **self.options)
+        fs.invalidate_cache()
+        return DirFileSystem(path, fs)

@@ -1,0 +1,139 @@
+"""A place for what does not fit in memory: arrays by name, on a disk or behind an fsspec URL."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpad.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Arrays by name below one folder; picklable, so that workers write to it too.
+
+    A name is written whole or not at all, and writing it again replaces it, so that a task that
+    is run twice does no harm.
+    """
+
+    url: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def put(self, name: str, array: NDArray[Any]) -> None:
+        """Write an array under a name."""
+        text = io.BytesIO()
+        np.save(text, array, allow_pickle=False)
+        self._write(name, text)
+
+    def get(self, name: str) -> NDArray[Any]:
+        """The array of a name."""
+        fs, path = self._at(name)
+        if _is_local(fs):
+            return np.load(path, allow_pickle=False)
+        return np.load(io.BytesIO(fs.cat_file(path)), allow_pickle=False)
+
+    def put_all(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write several arrays under one name."""
+        text = io.BytesIO()
+        np.savez(text, **arrays)  # type: ignore[arg-type]
+        self._write(name, text)
+
+    def get_all(self, name: str) -> dict[str, NDArray[Any]]:
+        """The arrays of a name that `put_all` wrote."""
+        fs, path = self._at(name)
+        with np.load(io.BytesIO(fs.cat_file(path)), allow_pickle=False) as found:
+            return {key: found[key] for key in found.files}
+
+    def _write(self, name: str, text: io.BytesIO) -> None:
+        fs, path = self._at(name)
+        if not _is_local(fs):
+            fs.pipe_file(path, text.getvalue())
+            return
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        part = f"{path}.{uuid4().hex}.part"
+        with open(part, "wb") as file:
+            file.write(text.getbuffer())
+        os.replace(part, path)
+
+    def has(self, name: str) -> bool:
+        """Whether something is written under a name."""
+        fs, path = self._at(name)
+        return bool(fs.exists(path))
+
+    def names(self, folder: str) -> list[str]:
+        """The names below a folder, sorted."""
+        fs, path = self._at(folder)
+        fs.invalidate_cache()
+        if not fs.isdir(path):
+            return []
+        found = (os.path.basename(str(one).rstrip("/")) for one in fs.ls(path, detail=False))
+        return sorted(f"{folder}/{one}" for one in found if not one.endswith(".part"))
+
+    def remove(self, name: str = "") -> None:
+        """Delete a name, or a folder with all below it, if it is there."""
+        fs, path = self._at(name)
+        if fs.exists(path):
+            fs.rm(path, recursive=True)
+
+    def below(self, folder: str) -> Scratch:
+        """A folder in it."""
+        return Scratch(f"{self.url.rstrip('/')}/{folder}", self.options)
+
+    def _at(self, name: str) -> tuple[Any, str]:
+        from fsspec.core import url_to_fs
+
+        fs, root = url_to_fs(self.url, **self.options)
+        return fs, f"{str(root).rstrip('/')}/{name}".rstrip("/")
+
+
+def _is_local(fs: Any) -> bool:
+    return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
+
+
+@contextmanager
+def temporary(
+    place: str | os.PathLike[str] | None, options: dict[str, Any] | None = None
+) -> Iterator[Scratch]:
+    """A folder of its own below `place` (a path or URL; by default the system's), removed at the end.
+
+    Raises
+    ------
+    OptionError
+        Nothing can be written there, or a dask worker does not see what is written there.
+    """
+    base = str(place) if place is not None else tempfile.gettempdir()
+    own = Scratch(f"{base.rstrip('/')}/xpad-{uuid4().hex[:12]}", dict(options or {}))
+    try:
+        own.put("token", np.zeros(1))
+    except Exception as err:  # fsspec's own errors for what is no place are many
+        raise OptionError(f"scratch={base!r}: nothing can be written there ({err})") from err
+    try:
+        _require_shared(own, given=place is not None)
+        yield own
+    finally:
+        own.remove()
+
+
+def _require_shared(scratch: Scratch, given: bool) -> None:
+    """Workers of a cluster must see what the client writes, and the reverse."""
+    from xpad.workers import client
+
+    found = client()
+    if found is None:
+        return
+    blind = [worker for worker, sees in found.run(scratch.has, "token").items() if not sees]
+    if blind:
+        what = "does not see" if given else "shares no temporary folder with the client, such as"
+        raise OptionError(
+            f"the dask worker {blind[0]} {what} {scratch.url}: what does not fit in memory is written "
+            "there; give scratch= a path or URL that all workers and the client reach (--scratch)"
+        )

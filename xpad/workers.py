@@ -1,0 +1,68 @@
+"""The dask.distributed cluster that a call runs on, if there is one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from xpad.errors import OptionError
+
+
+def client() -> Any:
+    """The `distributed.Client` that a compute would go to, or None for a scheduler of this process."""
+    import dask
+
+    if "distributed" not in sys.modules or dask.config.get("scheduler", None) not in (
+        None, "distributed", "dask.distributed",
+    ):  # fmt: skip
+        return None
+    from distributed import default_client
+
+    try:
+        return default_client()
+    except ValueError:
+        return None
+
+
+def run_on(worker: str | None, function: Callable[..., Any], *args: Any, name: str) -> Any:
+    """Call a function here, or as one task on the named worker of the cluster.
+
+    Parameters
+    ----------
+    worker : str or None
+        Address or name of a worker.
+    function : callable
+    *args
+        Its arguments; they travel to the worker.
+    name : str
+        What the dashboard calls the task.
+
+    Raises
+    ------
+    OptionError
+        There is no cluster, or it has no such worker.
+    """
+    if worker is None:
+        return function(*args)
+    from uuid import uuid4
+
+    found = client()
+    if found is None:
+        raise OptionError(
+            f"training_worker={worker!r} names a worker, and no dask.distributed Client is active; "
+            "make one first, or leave it out to train in this process"
+        )
+    known = found.scheduler_info(n_workers=-1)["workers"]
+    names = {str(about["name"]): address for address, about in known.items()}
+    if worker not in known and worker not in names:
+        raise OptionError(
+            f"training_worker={worker!r} is no worker of the cluster; its workers are "
+            f"{', '.join(known) or 'none'}"
+        )
+    where = names.get(worker, worker)
+    future = found.submit(
+        function, *args, workers=[where], allow_other_workers=False, pure=False,
+        key=f"{name}-{uuid4().hex}",
+    )  # fmt: skip
+    return future.result()

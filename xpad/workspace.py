@@ -1,0 +1,95 @@
+"""What a fit may use: memory, a place for what does not fit, a checkpoint, a worker to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+from xpad.checkpoint import Checkpoint
+from xpad.memory import budget
+from xpad.presets import Options
+from xpad.scratch import Scratch, temporary
+
+
+class Resources(TypedDict, total=False):
+    """What a fit may use, as keyword arguments; none of it changes the result.
+
+    ``memory`` ("2GiB"; by default a quarter of what the machine or the container has) bounds the
+    training and validation records and the components that are held; what does not fit is written
+    below ``scratch`` (a path or fsspec URL that all workers reach; by default the system's
+    temporary folder) and read back in the same order. ``checkpoint`` (a path or URL) lets a fit
+    that was killed go on from its last epoch when it is called again. ``training_worker`` names
+    the dask worker that trains, instead of this process. ``storage_options`` are fsspec's, for
+    URLs.
+    """
+
+    memory: str | int | None
+    scratch: str | None
+    checkpoint: str | None
+    training_worker: str | None
+    storage_options: Mapping[str, Any] | None
+
+
+class FitOptions(Options, Resources, total=False):
+    """The settings of the method, and what a fit may use."""
+
+
+def separated(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of the method among keyword arguments, and the resources."""
+    known = Resources.__annotations__
+    settings = {name: value for name, value in options.items() if name not in known}
+    return settings, {name: value for name, value in options.items() if name in known}
+
+
+@dataclass
+class Workspace:
+    """What a fit may use.
+
+    Attributes
+    ----------
+    memory : int
+        Bytes for samples and components.
+    training_worker : str or None
+    checkpoint : Checkpoint
+    """
+
+    memory: int
+    training_worker: str | None = None
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    _place: str | None = None
+    _options: dict[str, Any] = field(default_factory=dict)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _scratch: Scratch | None = None
+
+    def scratch_unless(self, fits: bool) -> Scratch | None:
+        """A folder for what does not fit in memory; None where it does."""
+        if fits:
+            return None
+        if self._scratch is None:
+            self._scratch = self._stack.enter_context(temporary(self._place, self._options))
+        return self._scratch
+
+
+@contextmanager
+def workspace(
+    *,
+    memory: str | int | None = None,
+    scratch: str | None = None,
+    checkpoint: str | None = None,
+    training_worker: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Iterator[Workspace]:
+    """What a fit may use; its scratch folder is removed at the end."""
+    options = dict(storage_options or {})
+    kept = Checkpoint(None if checkpoint is None else Scratch(str(checkpoint), options))
+    with ExitStack() as stack:
+        yield Workspace(
+            budget(memory),
+            training_worker,
+            kept,
+            None if scratch is None else str(scratch),
+            options,
+            stack,
+        )

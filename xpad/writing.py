@@ -1,0 +1,559 @@
+"""Results written to a Zarr store region by region, as they are computed; a killed run goes on.
+
+While a store is unfinished, a folder beside it remembers how far it has come: the checkpoint of
+the fit, the model, and for each finished region the sums that the catalogue is made of.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xpad import statistics
+from xpad.axes import as_dataset
+from xpad.blocks import Records
+from xpad.checkpoint import as_json, from_json, require_equal
+from xpad.fitting import fit_flux
+from xpad.flux import canonical_flux, record_dims
+from xpad.model import Model
+from xpad.places import Place
+from xpad.presets import DEFAULT_PRESET, resolve
+from xpad.progress import Progress
+from xpad.provenance import configuration, identity
+from xpad.regrid import pieces
+from xpad.results import checked, labelled_from, require_prefix
+from xpad.scratch import Scratch
+from xpad.splitting import Splitter, splitter
+from xpad.store import GROUP, load_model_at, save_model_at
+from xpad.survey import flux_records, selected
+from xpad.tally import Tally
+from xpad.usable import OK
+from xpad.workspace import FitOptions, separated, workspace
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import Unpack
+
+UNFINISHED = ".unfinished"
+"""Ending of the folder beside a store that is not finished."""
+CHUNK = 2**18
+REGION = 2**20
+"""Records in a chunk of the results, and in a region, about."""
+BINS = 1500
+"""Runs of records in the small spectrogram."""
+
+Floats = NDArray[np.float32]
+
+
+def cluster_to_zarr(
+    obj: xr.Dataset | xr.DataArray,
+    store: str | PathLike[str],
+    variable: str | None = None,
+    *,
+    preset: str = DEFAULT_PRESET,
+    prefix: str = "pad",
+    keep_flux: bool = False,
+    overwrite: bool = False,
+    progress: bool | None = None,
+    **options: Unpack[FitOptions],
+) -> xr.Dataset:
+    """Cluster, and write the result to a Zarr store while it is computed.
+
+    The way for data that do not fit in memory, and for long runs: killed at
+    any moment and called again with the same arguments, it goes on from the
+    last epoch of the training or the last region of the results, and ends
+    with what an undisturbed run would have written.
+
+    Parameters
+    ----------
+    obj : xarray.Dataset or xarray.DataArray
+        The data, from any reader; not changed.
+    store : str or path
+        Zarr store to write, a path or an fsspec URL (``s3://…``).
+    variable : str, optional
+        The flux, where another than the preferred one is meant.
+    preset : str
+        Parameter set to begin from.
+    prefix : str
+        Begins the names of everything added.
+    keep_flux : bool
+        Write all variables of the data too. Without, only those of the
+        records alone (times, L, MLT) are written, and beside the results each
+        cluster's mean PAD and a spectrogram of at most 1500 columns.
+    overwrite : bool
+        Replace what stands there, if it is an output of xpad.
+    progress : bool, optional
+        Show bars; by default in terminals and notebooks.
+    **options
+        Settings and resources, as for `fit`.
+
+    Returns
+    -------
+    xarray.Dataset
+        The store, opened lazily. Also its group ``xpad_model``, which
+        `load_model` reads.
+
+    Raises
+    ------
+    OptionError
+        The store exists, or was begun with another configuration; the
+        difference is named.
+    RolesError, NotEnoughDataError, TrainingError
+        As `fit`.
+
+    Notes
+    -----
+    A record that is not yet written has label -1, and the attribute
+    ``pad_unfinished`` says that there may be such. The folder
+    ``<store>.unfinished`` beside the store holds what a run goes on from, and
+    is removed at the end.
+
+    Examples
+    --------
+    >>> import tempfile, xpad
+    >>> ds = xpad.simulate(days=0.5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = xpad.cluster_to_zarr(ds, f"{folder}/out.zarr", encoder=None, k=6, progress=False)
+    ...     int(out.pad_label.max())
+    5
+    """
+    require_prefix(prefix)
+    own, resources = separated(options)
+    settings = resolve(preset, own)
+    ds = as_dataset(obj)
+    flux = selected(canonical_flux(ds, variable), settings)
+    place = Place.of(store, resources.get("storage_options"))
+    stated = configuration(preset, settings, identity(ds, flux))
+    stated |= {"prefix": prefix, "keep_flux": keep_flux}
+    output = Output.begun(place, stated, prefix, overwrite=overwrite)
+    shown = Progress(progress)
+    model = output.model()
+    if model is None:
+        resources.setdefault("checkpoint", output.work.below("fit").url)
+        with workspace(**resources) as space, output.cleared_unless_worth_it():
+            model = fit_flux(ds, flux, preset, settings, space, shown)
+        output.keep(model)
+    return output.write(obj, model, variable, keep_flux=keep_flux, fitted=True, progress=shown)
+
+
+def predict_to_zarr(
+    obj: xr.Dataset | xr.DataArray,
+    model: Model,
+    store: str | PathLike[str],
+    variable: str | None = None,
+    *,
+    prefix: str = "pad",
+    keep_flux: bool = False,
+    overwrite: bool = False,
+    progress: bool | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> xr.Dataset:
+    """Label with a fitted model, and write the result to a Zarr store while it is computed.
+
+    Parameters
+    ----------
+    obj, store, variable, prefix, keep_flux, overwrite, progress
+        As for `cluster_to_zarr`.
+    model : Model
+    storage_options : dict, optional
+        fsspec's, where the store is a URL.
+
+    Returns
+    -------
+    xarray.Dataset
+        The store, opened lazily.
+
+    Raises
+    ------
+    OptionError
+        As `cluster_to_zarr`.
+    GridMismatchError
+        The data are on another grid than the model.
+
+    Examples
+    --------
+    >>> import tempfile, xpad
+    >>> ds = xpad.simulate(days=0.5)
+    >>> model = xpad.fit(ds, encoder=None, k=6, progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     xpad.predict_to_zarr(ds, model, f"{folder}/out.zarr", progress=False).pad_label.dtype
+    dtype('int16')
+    """
+    require_prefix(prefix)
+    ds, flux = checked(obj, model, variable)
+    place = Place.of(store, storage_options)
+    stated = configuration(model.preset, model.settings, identity(ds, flux))
+    stated |= {"prefix": prefix, "keep_flux": keep_flux, "fitted_on": model.provenance["input"]}
+    output = Output.begun(place, stated, prefix, overwrite=overwrite)
+    output.keep(model)
+    shown = Progress(progress)
+    return output.write(obj, model, variable, keep_flux=keep_flux, fitted=False, progress=shown)
+
+
+@dataclass(frozen=True)
+class Output:
+    """A store that is being written, and the folder beside it that remembers how far it is."""
+
+    place: Place
+    work: Scratch
+    prefix: str
+
+    @classmethod
+    def begun(cls, place: Place, stated: dict[str, Any], prefix: str, *, overwrite: bool) -> Output:
+        """Begin a store, or go on with one that the same configuration began.
+
+        Raises
+        ------
+        OptionError
+            What stands there is complete, of another configuration or no output of xpad.
+        """
+        output = cls(place, place.beside(UNFINISHED), prefix)
+        if overwrite:
+            place.require_free(overwrite=True)
+            output.work.remove()
+        elif output.work.has("configuration.npy"):
+            require_equal(from_json(output.work.get("configuration.npy")), stated, place.url)
+            return output
+        else:
+            place.require_free(overwrite=False)
+        output.work.put("configuration.npy", as_json(stated))
+        return output
+
+    @contextmanager
+    def cleared_unless_worth_it(self) -> Iterator[None]:
+        """Leave nothing behind where a fit fails before it has come to anything."""
+        try:
+            yield
+        except BaseException:
+            if {"training.npz", "trained.npz"}.isdisjoint(
+                name.removeprefix("fit/") for name in self.work.names("fit")
+            ):
+                self.work.remove()
+            raise
+
+    def model(self) -> Model | None:
+        """The fitted model, if the run has come so far."""
+        if not self.work.has("fitted.npy"):
+            return None
+        return load_model_at(Place(self.work.below("model.zarr").url, self.place.options))
+
+    def keep(self, model: Model) -> None:
+        """Remember the fitted model."""
+        if not self.work.has("fitted.npy"):
+            held = Place(self.work.below("model.zarr").url, self.place.options)
+            held.remove()
+            save_model_at(model, held)
+            self.work.put("fitted.npy", np.zeros(0))
+            self.work.remove("fit")
+
+    def write(
+        self,
+        obj: xr.Dataset | xr.DataArray,
+        model: Model,
+        variable: str | None,
+        *,
+        keep_flux: bool,
+        fitted: bool,
+        progress: Progress,
+    ) -> xr.Dataset:
+        """Write the regions that are not yet there, then what is made of all of them."""
+        ds, flux = checked(_in_chunks(obj), model, variable)
+        layout = Layout.of(flux)
+        out = labelled_from(ds, flux, model, self.prefix, fitted=fitted)
+        kept = out if keep_flux else out[self._of_records(out)].drop_vars(
+            ["energy", "pitch_angle"], errors="ignore"
+        )  # fmt: skip
+        if not self.work.has("skeleton.npy"):
+            self.place.remove()
+            self._write_skeleton(kept, layout)
+            save_model_at(model, self.place, group=GROUP)
+            self._consolidate()
+            self.work.put("skeleton.npy", np.zeros(0))
+        split = splitter(flux, ds, model.settings, model.provenance["split"]) if fitted else None
+        self._write_regions(kept, flux_records(flux), layout, model, split, progress)
+        self._finish(None if keep_flux else flux, layout, model)
+        self.work.remove()
+        return xr.open_zarr(**self.place.zarr_arguments)
+
+    def _of_records(self, out: xr.Dataset) -> list[Hashable]:
+        """Variables of the records alone, and the results."""
+        records = set(out[f"{self.prefix}_label"].dims)
+        own = [n for n in out.variables if str(n).startswith(f"{self.prefix}_")]
+        return [*dict.fromkeys([n for n in out.variables if set(out[n].dims) <= records] + own)]
+
+    def _results(self, kept: xr.Dataset) -> list[str]:
+        names = [f"{self.prefix}_{n}" for n in ("label", "flag", "error", "pc", "split")]
+        return [name for name in names if name in kept]
+
+    # ------------------------------------------------------------------------------------ skeleton
+
+    def _write_skeleton(self, kept: xr.Dataset, layout: Layout) -> None:
+        """Everything but what the regions bring; a label not yet written reads as -1."""
+        template, encoding = kept.copy(), {}
+        for name, variable in kept.variables.items():
+            template[name].encoding = {}
+            if layout.dim not in variable.dims:
+                continue
+            encoding[name] = _encoding(variable, layout)
+            if name in self._results(kept):
+                encoding[name] |= {} if variable.dtype.kind == "f" else {"fill_value": -1}
+            if _by_region(variable, layout):
+                template[name] = xr.Variable(
+                    variable.dims, _nothing(variable, layout), variable.attrs
+                )  # fmt: skip
+        template.attrs[f"{self.prefix}_unfinished"] = (
+            "labels are still being written: records not yet reached have label -1; the same call "
+            "again goes on from here"
+        )
+        template.to_zarr(
+            **self.place.zarr_arguments, mode="w-", compute=False, consolidated=False,
+            zarr_format=3, encoding=encoding,
+        )  # fmt: skip
+
+    def _consolidate(self) -> None:
+        import zarr
+
+        with warnings.catch_warnings():
+            # Zarr warns that this is no part of its standard yet; xarray warns of stores without it.
+            warnings.simplefilter("ignore", UserWarning)
+            zarr.consolidate_metadata(zarr.open_group(**self.place.zarr_arguments).store)
+
+    # ------------------------------------------------------------------------------------- regions
+
+    def _write_regions(
+        self,
+        kept: xr.Dataset,
+        records: Records,
+        layout: Layout,
+        model: Model,
+        split: Splitter | None,
+        progress: Progress,
+    ) -> None:
+        """Compute one region while the one before is written."""
+        done = set(self.work.names("regions"))
+        missing = [(n, at) for n, at in enumerate(layout.regions()) if _region(n) not in done]
+        results = self._results(kept)
+        others = {
+            n: v for n, v in kept.variables.items() if n not in results and _by_region(v, layout)
+        }
+        group = _opened(self.place)
+        dims = kept[f"{self.prefix}_label"].dims
+        with (
+            progress.step("labelling", len(missing), unit="region") as bar,
+            ThreadPoolExecutor(1) as writer,
+        ):
+            before: Future[None] | None = None
+            for number, at in missing:
+                columns, tally = _labelled_region(records, layout, at, model, split)
+                if before is not None:
+                    before.result()
+                before = writer.submit(
+                    self._write_region, number, at, columns, tally, group, others, layout, dims
+                )
+                bar.update(1)
+            if before is not None:
+                before.result()
+
+    def _write_region(
+        self,
+        number: int,
+        at: slice,
+        columns: xr.DataArray,
+        tally: Tally,
+        group: Any,
+        others: Mapping[Hashable, xr.Variable],
+        layout: Layout,
+        dims: tuple[Hashable, ...],
+    ) -> None:
+        if others:
+            part = {n: v.isel({layout.dim: at}) for n, v in others.items()}
+            xr.Dataset(part).chunk({layout.dim: layout.chunk}).to_zarr(
+                **self.place.zarr_arguments, region={str(layout.dim): at}, consolidated=False
+            )
+        where = tuple(at if d == layout.dim else slice(None) for d in dims)
+        ordered = columns.transpose(*dims, "column").values
+        for name, first in (("label", 0), ("flag", 1), ("error", 2), ("split", 3)):
+            target = f"{self.prefix}_{name}"
+            if target in group:
+                group[target][where] = ordered[..., first].astype(group[target].dtype)
+        group[f"{self.prefix}_pc"][(*where, slice(None))] = ordered[..., 4:]
+        self.work.put_all(_region(number), tally.arrays())
+
+    # ------------------------------------------------------------------------------------- the end
+
+    def _finish(self, flux: xr.DataArray | None, layout: Layout, model: Model) -> None:
+        """The catalogue and the spectrogram, from the sums of all regions."""
+        if flux is not None:
+            tallies = (Tally(**self.work.get_all(name)) for name in self.work.names("regions"))
+            total = reduce(add, tallies, Tally.none(model.k, *model.grid.shape))
+            entries = statistics.catalogue_of(total, model.grid, self.prefix)
+            spectrum = statistics.quicklook_of(total, flux, model.grid, layout.run, self.prefix)
+            added = xr.merge([entries, spectrum], combine_attrs="override")
+            added = added.drop_vars([f"{self.prefix}_cluster"], errors="ignore")
+            # Writing replaces the attributes of the whole.
+            added.attrs = dict(_opened(self.place).attrs)
+            added.to_zarr(**self.place.zarr_arguments, mode="a", consolidated=False)
+        group = _opened(self.place)
+        group.attrs.pop(f"{self.prefix}_unfinished", None)
+        self._consolidate()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the records of a store are cut.
+
+    Attributes
+    ----------
+    dim : str
+        The longest record dimension, along which regions follow each other.
+    size : int
+    chunk, region : int
+        Records in a chunk of the store and in a region, of whole chunks.
+    run : int
+        Records of `time_dim` that one column of the spectrogram averages.
+    """
+
+    dim: Hashable
+    size: int
+    chunk: int
+    region: int
+    time_dim: str
+    run: int
+
+    @classmethod
+    def of(cls, flux: xr.DataArray) -> Layout:
+        """Chunks of the store begin where those of the data do, where these are of one length."""
+        dims = record_dims(flux)
+        dim = max(dims, key=lambda d: flux.sizes[d])
+        lengths = flux.chunksizes[dim] if flux.chunks is not None else (CHUNK,)
+        own = lengths[0] if len(set(lengths[:-1])) <= 1 and lengths[-1] <= lengths[0] else CHUNK
+        per_record = int(np.prod([flux.sizes[d] for d in dims if d != dim], dtype=np.int64))
+        chunk = own * max(1, round(CHUNK / own / per_record))
+        chunk = min(chunk, max(flux.sizes[dim], 1))
+        region = chunk * max(1, round(REGION / chunk / per_record))
+        time_dim = statistics.time_dim(flux)
+        run = max(1, -(-flux.sizes[time_dim] // BINS))
+        return cls(dim, flux.sizes[dim], chunk, region, time_dim, run)
+
+    def regions(self) -> Iterator[slice]:
+        """Ranges along `dim`."""
+        for start in range(0, self.size, self.region):
+            yield slice(start, min(start + self.region, self.size))
+
+
+def _region(number: int) -> str:
+    return f"regions/{number:06d}.npz"
+
+
+def _labelled_region(
+    records: Records, layout: Layout, at: slice, model: Model, split: Splitter | None
+) -> tuple[xr.DataArray, Tally]:
+    """Label, flag, error, split and components of a region's records, and their sums."""
+    part = records.part(layout.dim, at)
+    axis = [str(d) for d in records.dims].index(layout.time_dim)
+    found = part.run(
+        label_block, name="xpad-label", model=model, split=split, sizes=records.whole, axis=axis,
+        run=layout.run,
+    )  # fmt: skip
+    columns = np.empty((int(np.prod(part.shape)), 4 + model.n_components), dtype=np.float32)
+    tally = Tally.none(model.k, *model.grid.shape)
+    for where, (own, sums) in zip(part.places(), found, strict=True):
+        columns[where] = own
+        tally = tally + sums
+    shaped = columns.reshape(*part.shape, columns.shape[1])
+    return xr.DataArray(shaped, dims=(*records.dims, "column")), tally
+
+
+def label_block(
+    flux: Any,
+    energy_table: Any,
+    pitch_angle_table: Any,
+    position: NDArray[np.int64],
+    *,
+    model: Model,
+    split: Splitter | None,
+    sizes: tuple[int, ...],
+    axis: int,
+    run: int,
+) -> tuple[Floats, Tally]:
+    """Everything that is written about a block of records, in one go through its flux."""
+    columns = np.empty((position.size, 4 + model.n_components), dtype=np.float32)
+    tally = Tally.none(model.k, *model.grid.shape)
+    runs = _runs(position, sizes, axis, run)
+    for at, piece in pieces(flux, energy_table, pitch_angle_table):
+        pads = model.pads(*piece)
+        own = model.columns(pads)
+        columns[at, :3], columns[at, 4:] = own[:, :3], own[:, 3:]
+        tally = tally + Tally.of(pads.flux, own[:, 0].astype(np.int16), model.k, runs[at])
+    columns[:, 3] = -1
+    if split is not None:
+        columns[:, 3] = np.where(columns[:, 1] == OK, split.split(position), -1)
+    return columns, tally
+
+
+def _runs(
+    position: NDArray[np.int64], whole: tuple[int, ...], axis: int, run: int
+) -> NDArray[np.int64]:
+    """The run of every record: counted along one dimension, and apart for each of the others."""
+    index = np.unravel_index(position, whole)
+    bins = -(-whole[axis] // run)
+    number = np.zeros(position.size, dtype=np.int64)
+    for other, (i, size) in enumerate(zip(index, whole, strict=True)):
+        if other != axis:
+            number = number * size + i
+    return np.asarray(number * bins + index[axis] // run)
+
+
+def _in_chunks(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    """The data, chunked along their longest dimension where they are in memory."""
+    ds = as_dataset(obj)
+    if any(v.chunks is not None for v in ds.variables.values()):
+        return ds
+    longest = max(ds.sizes, key=lambda d: ds.sizes[d])
+    return ds.chunk({longest: min(ds.sizes[longest], CHUNK // 4)})
+
+
+def _by_region(variable: xr.Variable, layout: Layout) -> bool:
+    """Whether a variable is written with the regions; others are in memory, or text."""
+    return (
+        variable.chunks is not None
+        and layout.dim in variable.dims
+        and variable.dtype.kind in "biufmM"
+    )
+
+
+def _encoding(variable: xr.Variable, layout: Layout) -> dict[str, Any]:
+    from zarr.codecs import BloscCodec
+
+    chunks = (layout.chunk if d == layout.dim else max(n, 1) for d, n in variable.sizes.items())
+    found: dict[str, Any] = {"chunks": tuple(chunks)}
+    if variable.dtype.kind in "biufmM":
+        found["compressors"] = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),)
+    if variable.chunks is not None and variable.dtype.kind in "mM":
+        units = "nanoseconds" + (" since 1970-01-01" if variable.dtype.kind == "M" else "")
+        found |= {"units": units, "dtype": "int64", "fill_value": np.iinfo(np.int64).min}
+    return found
+
+
+def _nothing(variable: xr.Variable, layout: Layout) -> Any:
+    """An array of the variable's shape and chunks in the store that is never computed."""
+    import dask.array as da
+
+    chunks = tuple(layout.chunk if d == layout.dim else -1 for d in variable.dims)
+    return da.zeros(variable.shape, chunks=chunks, dtype=variable.dtype)
+
+
+def _opened(place: Place) -> Any:
+    import zarr
+
+    return zarr.open_group(**place.zarr_arguments, mode="r+", use_consolidated=False)
