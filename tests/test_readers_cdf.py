@@ -178,6 +178,7 @@ def test_tt2000_before_1972_equals_cdflib() -> None:
 def test_cdf_epoch_equals_cdflib_in_whole_milliseconds() -> None:
     rng = np.random.default_rng(0)
     values = np.floor(rng.uniform(6.0e13, 6.5e13, 500))
+    assert agree(times.decode(values, "CDF_EPOCH"), CDFepoch.to_datetime(values))
     values = np.concatenate([values, [-1e31, 0.0, np.nan]])
     assert agree(times.decode(values, "CDF_EPOCH"), CDFepoch.to_datetime(values))
 

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,7 @@ from test_readers_cdf import ENERGY, EPOCH, REAL4, START, TT2000, File, cut, rea
 from xpad.errors import ReaderError, XpadWarning
 from xpad.readers import open_dataset, unpacked
 from xpad.readers.descriptors import read_header
+from xpad.readers.lazy import TableArray
 from xpad.readers.unpacked import uncompressed
 
 __all__ = ["reads"]  # a fixture
@@ -113,15 +115,23 @@ def test_header_before_version_2_5(tmp_path: Path) -> None:
     assert read_header(str(tmp_path / "old.cdf")).variables["flux"].shape == (5, 7)
 
 
-@pytest.mark.parametrize("field", ["kind", "type", "dimensions"])
-def test_damaged_descriptor_is_an_error_that_names_the_file(tmp_path: Path, field: str) -> None:
+@pytest.mark.parametrize(
+    ("offset", "reason"),
+    [
+        (8, "there is no variable descriptor at byte"),
+        (20, "a variable of type 99"),
+        (340, "a variable of 99 dimensions"),
+    ],
+)
+def test_damaged_descriptor_is_an_error_that_names_the_file(
+    tmp_path: Path, offset: int, reason: str
+) -> None:
     write_day(tmp_path / "a.cdf")
     data = bytearray((tmp_path / "a.cdf").read_bytes())
     vdr = data.index(b"FEDU\0") - 84
-    offset = {"kind": 8, "type": 20, "dimensions": 340}[field]
     data[vdr + offset : vdr + offset + 4] = struct.pack(">i", 99)
     (tmp_path / "a.cdf").write_bytes(data)
-    with pytest.raises(ReaderError, match=r"a\.cdf cannot be read"):
+    with pytest.raises(ReaderError, match=rf"a\.cdf cannot be read.*{reason}"):
         open_dataset(tmp_path / "a.cdf")
 
 
@@ -163,12 +173,20 @@ def test_equal_bytes_in_another_byte_order_are_other_values(tmp_path: Path) -> N
     np.testing.assert_array_equal(ds["FEDU_Energy"][2:], [ENERGY.byteswap()] * 2)
 
 
-def test_tables_of_which_few_differ_are_held_once_each(tmp_path: Path) -> None:
+def test_tables_of_which_few_differ_are_held_once_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[NDArray] = []
+
+    def table_array(tables: list[NDArray], ends: NDArray) -> TableArray:
+        held.extend(tables)
+        return TableArray(tables, ends)
+
+    monkeypatch.setattr("xpad.readers.cdf.TableArray", table_array)
     for day in range(6):
         write_day(tmp_path / f"{day}.cdf", day, 2, energy=ENERGY * (1 + (day > 3)))
-    ds = open_dataset(tmp_path / "*.cdf", chunks=None)
-    tables = ds["FEDU_Energy"].variable._data.array.array.array.tables  # type: ignore[union-attr]
-    assert len({id(table) for table in tables}) == 2
+    ds = open_dataset(tmp_path / "*.cdf", "FEDU")
+    assert (len(held), len({id(table) for table in held})) == (12, 4)  # with those of dE
     expected = np.repeat([ENERGY, ENERGY * 2], [8, 4], axis=0)
     np.testing.assert_array_equal(ds["FEDU_Energy"], expected)
 
@@ -288,9 +306,10 @@ def unpackings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     done: Counter[str] = Counter()
     original = unpacked._decompress
 
-    def counted(path: str, copy: Path) -> None:
+    def counted(path: str, to: Path) -> None:
         done[Path(path).name] += 1
-        original(path, copy)
+        time.sleep(0.02)  # so that threads can come in between
+        original(path, to)
 
     monkeypatch.setattr(unpacked, "_decompress", counted)
     return done
@@ -417,14 +436,46 @@ def test_no_room_to_decompress(
 ) -> None:
     write_packed(tmp_path, 1)
 
-    def full(path: str, copy: Path) -> None:
-        copy.write_bytes(b"half")
+    def full(path: str, to: Path) -> None:
+        to.write_bytes(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(unpacked, "_decompress", full)
     with pytest.raises(ReaderError, match=r"0\.cdf is compressed as a whole.*no room.*TMPDIR"):
         open_dataset(tmp_path / "0.cdf")
-    assert copies(cache) == []
+    assert list(unpacked._cache._folder.iterdir()) == [unpacked._cache._folder / "lock"]
+
+
+def test_half_a_copy_is_not_taken_for_a_copy(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one thread fails to decompress a file while another waits for it."""
+    write_packed(tmp_path, 1)
+    original = unpacked._decompress
+    first_call, second_waits = threading.Event(), threading.Event()
+
+    def fails_first(path: str, to: Path) -> None:
+        if not first_call.is_set():
+            first_call.set()
+            to.write_bytes(b"half")
+            second_waits.wait(10)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        original(path, to)
+
+    def read() -> bytes:
+        with uncompressed(str(tmp_path / "0.cdf")) as copy:
+            return Path(copy).read_bytes()
+
+    monkeypatch.setattr(unpacked, "_decompress", fails_first)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(read)
+        first_call.wait(10)
+        second = pool.submit(read)
+        while all(copy.users < 2 for copy in unpacked._cache._copies.values()):
+            time.sleep(0.001)
+        second_waits.set()
+        assert isinstance(first.exception(), OSError)
+        assert len(second.result()) > 1000
 
 
 def test_compression_of_an_unknown_kind(tmp_path: Path, cache: Path) -> None:

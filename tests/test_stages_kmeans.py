@@ -1,4 +1,8 @@
-"""k-means, Ward and the scores against scikit-learn."""
+"""k-means and Ward against scikit-learn, of points in memory and in parts."""
+
+import itertools
+import pickle
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -7,7 +11,9 @@ from hypothesis import strategies as st
 from sklearn import cluster, metrics
 
 from xpad.errors import NotEnoughDataError, OptionError
-from xpad.stages import kmeans, scores, ward
+from xpad.stages import kmeans, ward
+from xpad.stages.cells import Cells
+from xpad.stages.parts import over
 
 
 def blobs(n=2000, seed=0, kinds=5):
@@ -113,22 +119,190 @@ def test_ward_on_a_sample_finds_the_same_groups():
         ward.fit(x, 5, max_samples=4)
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (scores.calinski_harabasz, metrics.calinski_harabasz_score),
-        (scores.davies_bouldin, metrics.davies_bouldin_score),
-    ],
+# ------------------------------------------------------------------------------------------ parts
+
+
+def pickled(parts):
+    """Reduce over parts as another process would do it: the function is pickled."""
+    inner = over(parts)
+    return lambda f: inner(pickle.loads(pickle.dumps(f)))
+
+
+def split(x, rows):
+    return [x[i : i + rows] for i in range(0, len(x), rows)]
+
+
+def uniform(n, c, seed):
+    return np.random.default_rng(seed).random((n, c)) ** 2
+
+
+def shifted(n, c, seed):
+    return 1e4 + np.random.default_rng(seed).normal(size=(n, c)) * np.arange(1, c + 1)
+
+
+def oracle(x, start, **options):
+    """scikit-learn's from the same start, its groups in our order."""
+    fitted = cluster.KMeans(len(start), init=start, n_init=1, algorithm="lloyd", **options).fit(x)
+    count = np.bincount(fitted.labels_, minlength=len(start))
+    order = np.lexsort((*fitted.cluster_centers_.T[::-1], -count))
+    return fitted, order, count
+
+
+def assert_equal_to(found, x, start, **options):
+    theirs, order, count = oracle(x, start, **options)
+    scale = np.abs(theirs.cluster_centers_).max()
+    np.testing.assert_allclose(found.centres, theirs.cluster_centers_[order], atol=1e-9 * scale)
+    np.testing.assert_array_equal(found.counts, count[order])
+    assert found.inertia == pytest.approx(theirs.inertia_, rel=1e-9)
+    assert found.n_iter == theirs.n_iter_
+    rank = np.empty(len(order), int)
+    rank[order] = np.arange(len(order))
+    np.testing.assert_array_equal(kmeans.assign(found.centres, x), rank[theirs.labels_])
+
+
+@pytest.mark.parametrize("rows", [97, 1000, 40_000])
+@pytest.mark.parametrize(("k", "c"), [(1, 2), (2, 1), (5, 3), (9, 3), (14, 4)])
+@pytest.mark.parametrize("data", [uniform, shifted])
+def test_lloyd_equals_sklearns_from_the_same_start(data, k, c, rows):
+    x = data(4000, c, seed=k)
+    start = x[np.random.default_rng(c).choice(len(x), k, replace=False)]
+    found = kmeans.lloyd(pickled(split(x, rows)), start)
+    assert_equal_to(found, x, start)
+    assert found.reseeded == 0
+
+
+@pytest.mark.parametrize("options", [{"tol": 0.0}, {"tol": 1e-2}, {"max_iter": 3}, {"max_iter": 1}])
+def test_lloyd_stops_as_sklearn_stops(options):
+    x = uniform(3000, 3, seed=1)
+    assert_equal_to(kmeans.lloyd(over(split(x, 700)), x[:6], **options), x, x[:6], **options)
+
+
+@pytest.mark.parametrize("far", [[(50.0, 50.0, 50.0)], [(50.0, 50.0, 50.0), (-70.0, 10.0, 0.0)]])
+@pytest.mark.parametrize("rows", [150, 3000])
+def test_a_centre_without_points_goes_where_sklearn_puts_it(far, rows, caplog):
+    x = blobs(3000, seed=8)
+    start = np.concatenate([x[:4], far])
+    with caplog.at_level("INFO", logger="xpad.stages.kmeans"):
+        found = kmeans.lloyd(over(split(x, rows)), start)
+    assert found.reseeded == len(far)
+    assert f"{len(far)} groups started anew" in caplog.text
+    assert (found.counts > 0).all()
+    assert_equal_to(found, x, start)
+
+
+def test_no_group_is_left_empty_though_steps_get_small():
+    # The points at 0 hide each other, so that the second centre started there has none.
+    x = np.array([[0.0]] * 50 + [[1.0]] * 3 + [[7.0], [7.1]])
+    found = kmeans.lloyd(over([x]), [[0.0], [0.0], [5.0], [0.0]])
+    assert found.counts.tolist() == [50, 3, 1, 1]
+    np.testing.assert_allclose(found.centres[:, 0], [0, 1, 7, 7.1])
+
+
+def test_rows_that_are_not_finite_are_left_out():
+    x = blobs(2000)
+    holed = x.copy()
+    holed[::7, 1], holed[::11, 0] = np.nan, np.inf
+    whole = np.isfinite(holed).all(axis=1)
+    found = kmeans.lloyd(over(split(holed, 300)), x[:5])
+    expected = kmeans.lloyd(over([x[whole]]), x[:5])
+    np.testing.assert_array_equal(found.counts, expected.counts)
+    np.testing.assert_allclose(found.centres, expected.centres)
+    assert found.inertia == pytest.approx(expected.inertia)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.integers(-3, 3)] * 2), max_size=40),
+    st.lists(st.tuples(*[st.integers(-3, 3)] * 2), min_size=1, max_size=6),
+    st.lists(st.integers(0, 40), max_size=4),
+    st.randoms(),
 )
-def test_scores_equal_sklearns(ours, theirs):
-    x = blobs(500)
-    labels = kmeans.assign(kmeans.fit(x, 5).centres, x)
-    assert ours(x, labels) == pytest.approx(theirs(x, labels))
-    unusable = np.arange(500) % 7 == 0
-    holed = np.where(unusable[:, None], np.nan, x)
-    assert ours(holed, np.where(unusable, -1, labels)) == pytest.approx(
-        theirs(x[~unusable], labels[~unusable])
-    )
-    assert np.isnan(ours(x, np.zeros(500, int)))
-    assert np.isnan(ours(x[:3], [0, 1, 2]))
-    assert np.isnan(ours(x[:0], []))
+def test_sums_are_those_of_all_points_in_any_order(points, centres, cuts, random):
+    x, centres = np.array(points, float).reshape(-1, 2), np.array(centres, float)
+    squared = np.square(x[:, None] - centres).sum(axis=2)
+    label = squared.argmin(axis=1) if len(x) else np.zeros(0, int)
+    nearest = squared.min(axis=1)
+    parts = [kmeans.Sums.of(part, centres) for part in np.split(x, sorted(cuts))]
+    random.shuffle(parts)
+    found = reduce(lambda a, b: a + b, parts)
+    np.testing.assert_array_equal(found.count, np.bincount(label, minlength=len(centres)))
+    for i in range(len(centres)):
+        np.testing.assert_array_equal(found.total[i], x[label == i].sum(axis=0))
+    assert found.squared == nearest.sum()
+    farthest = np.lexsort((*x.T[::-1], -nearest))[: len(centres)]
+    np.testing.assert_array_equal(found.far, x[farthest])
+    np.testing.assert_array_equal(found.far_squared, nearest[farthest])
+    np.testing.assert_array_equal(found.far_label, label[farthest])
+    expected = x.var(axis=0).mean() if len(x) else 0
+    assert found.variance(centres) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_farthest_points_of_many():
+    x = uniform(50_000, 3, seed=3).astype(np.float32)
+    x[40_000:40_010] = 9
+    centres = x[:7]
+    found = kmeans.Sums.of(x, centres)
+    distance = np.square(x[:, None].astype(float) - centres).sum(axis=2).min(axis=1)
+    np.testing.assert_allclose(found.far_squared, np.sort(distance)[::-1][:7], rtol=1e-12)
+    np.testing.assert_array_equal(found.far, np.full((7, 3), 9))
+
+
+def test_other_parts_give_the_same_labels_and_the_same_parts_the_same_bytes():
+    x = blobs(60_000, seed=4).astype(np.float32)
+    cells = Cells.of(x, 0.2)
+    fits = [kmeans.fit_parts(over(split(x, rows)), cells, 6) for rows in (999, 999, 16_384, 60_000)]
+    assert fits[0].centres.tobytes() == fits[1].centres.tobytes()
+    labels = [kmeans.assign(f.centres, x) for f in fits]
+    for a, b in itertools.combinations(labels, 2):
+        assert np.mean(a == b) >= 0.99999
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("k", [2, 5, 8])
+def test_parts_find_groups_as_good_as_sklearns(k, seed):
+    x = blobs(30_000, seed=seed)
+    theirs = [cluster.KMeans(k, n_init=10, random_state=i).fit(x) for i in range(5)]
+    ours = kmeans.fit_parts(over(split(x, 5000)), Cells.of(x, 0.05), k)
+    assert ours.inertia <= 1.001 * np.median([t.inertia_ for t in theirs])
+    assert (np.diff(ours.counts) <= 0).all()
+    labels = kmeans.assign(ours.centres, x)
+    np.testing.assert_array_equal(ours.counts, np.bincount(labels))
+    assert ours.inertia == pytest.approx(np.square(x - ours.centres[labels]).sum())
+    if k == 5:  # as many as there are, so that there is one optimum
+        assert metrics.adjusted_rand_score(theirs[0].labels_, labels) > 0.99
+
+
+def test_starts_on_coarse_cells_are_near():
+    x = blobs(30_000, seed=2)
+    fine, coarse = (kmeans.starts(Cells.of(x, 0.01), 5, max_cells=m) for m in (100_000, 400))
+    apart = np.linalg.norm(fine[:, None] - coarse, axis=2).min(axis=1)
+    assert 0 < apart.max() < 0.1
+    again = kmeans.starts(Cells.of(x, 0.01), 5, max_cells=400)
+    assert again.tobytes() == coarse.tobytes()
+    other = kmeans.starts(Cells.of(x, 0.01), 5, n_init=1, random_state=5, max_cells=400)
+    assert other.tobytes() != coarse.tobytes()
+
+
+def test_too_few_points_in_parts():
+    x = np.repeat([[0.0, 1.0], [2.0, 3.0]], 3000, axis=0)
+    cells = Cells.of(x, 0.1)
+    assert kmeans.fit_parts(over(split(x, 100)), cells, 2).counts.tolist() == [3000, 3000]
+    with pytest.raises(NotEnoughDataError, match=r"k=3 .* 2 cells"):
+        kmeans.fit_parts(over([x]), cells, 3)
+    with pytest.raises(NotEnoughDataError, match=r"k=3 .* 6000 .* 2 distinct"):
+        kmeans.lloyd(over([x]), [[0.0, 1.0], [0.0, 0.0], [2.0, 2.0]])
+    with pytest.raises(NotEnoughDataError, match="0 distinct"):
+        kmeans.lloyd(over([x[:0]]), x[:1])
+    with pytest.raises(OptionError, match="k=0"):
+        kmeans.fit_parts(over([x]), cells, 0)
+    with pytest.raises(OptionError, match="no part"):
+        over([])(len)
+
+
+def test_a_reduction_merges_by_a_tree_in_order():
+    class Text(str):
+        def __add__(self, other):
+            return Text(f"({self}{other})")
+
+    assert over("abcde")(Text) == "(((ab)(cd))e)"
+    assert over("abcdefg")(Text) == "(((ab)(cd))((ef)g))"

@@ -1,7 +1,5 @@
 """Mean shift against scikit-learn."""
 
-import functools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,9 +7,16 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from sklearn import cluster
 
+import xpad
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.stages import meanshift
-from xpad.stages.meanshift import Cells, estimate_bandwidth, modes, modes_of_cells
+from xpad.stages.meanshift import (
+    CELLS_PER_BANDWIDTH,
+    Cells,
+    estimate_bandwidth,
+    modes,
+    modes_of_cells,
+)
 
 
 def clouds(n, dimensions=3, seed=0, kinds=6):
@@ -127,6 +132,49 @@ def test_outliers_far_away_cost_no_memory():
     assert len(modes(x, 0.5).modes) == len(modes(x[:-3], 0.5).modes) + 3
 
 
+# ------------------------------------------------------------------------------------------ cells
+
+
+def stable_modes(x, bandwidth):
+    """scikit-learn's modes, and which of them stay where they are when the points tremble."""
+    theirs = sklearn_modes(x, bandwidth)
+    moved = sklearn_modes(x + np.random.default_rng(0).normal(0, 1e-6, x.shape), bandwidth)
+    if moved.shape != theirs.shape:
+        return theirs, None
+    return theirs, np.linalg.norm(theirs - moved, axis=1) < 0.005 * bandwidth
+
+
+def assert_cells_find(x, bandwidth):
+    """The accuracy that is promised; whether scikit-learn's own modes were stable."""
+    theirs, stable = stable_modes(x, bandwidth)
+    if stable is None:
+        return False
+    found = modes(x, bandwidth, max_points=0).modes
+    assert len(found) == len(theirs)
+    distance = cdist(theirs, found).min(axis=1)
+    assert (distance[stable] < 0.01 * bandwidth).all()
+    return True
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("quantile", [0.03, 0.1, 0.2, 0.3])
+def test_cells_find_sklearns_modes(seed, quantile):
+    x = clouds(1500, seed=seed).astype(np.float32).astype(float)
+    assert assert_cells_find(x, estimate_bandwidth(x, quantile=quantile))
+
+
+@pytest.mark.parametrize(
+    ("files", "variable"), [("mms_fpi/*.cdf", None), ("rbsp_hope/*.cdf", "FEDU")]
+)
+@pytest.mark.filterwarnings("ignore::xpad.XpadWarning")
+def test_cells_find_sklearns_modes_of_real_components(shared_data, files, variable):
+    ds = xpad.open_dataset(str(shared_data / files))
+    out = xpad.cluster(ds, variable, encoder=None, k=3, progress=False)
+    x = out.pad_pc.values[out.pad_split.values == 2].astype(float)
+    checked = [assert_cells_find(x, estimate_bandwidth(x, quantile=q)) for q in (0.1, 0.3)]
+    assert any(checked)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_cells_find_the_modes_of_many_points(seed):
     x = clouds(60_000, seed=seed)
@@ -137,26 +185,124 @@ def test_cells_find_the_modes_of_many_points(seed):
     np.testing.assert_allclose(binned.intensity, exact.intensity, rtol=0.01)
 
 
+def test_cells_cut_by_the_ball_count_in_part():
+    x = np.random.default_rng(0).random((800_000, 3)) * 4
+    bandwidth, n = 1.0, 16
+    lines = meanshift._Lines(x, np.ones(len(x)), bandwidth)
+    cells = Cells.of(x, bandwidth / n)
+    assert len(cells) < 0.6 * len(x)
+    hard = meanshift._Lines(cells.centroid, cells.count, bandwidth)
+    depth = np.minimum(np.sqrt(12) * cells.spread, cells.size)
+    soft = meanshift._Lines(cells.centroid, cells.count, bandwidth, depth)
+    errors = {"hard": [], "soft": []}
+    for centre in np.random.default_rng(1).uniform(1.2, 2.8, (40, 3)):
+        total, count = lines.ball(centre)
+        for name, other in (("hard", hard), ("soft", soft)):
+            about, weight = other.ball(centre)
+            errors[name].append(about / weight - total / count)
+    rms = {name: np.sqrt(np.mean(np.square(e))) for name, e in errors.items()}
+    assert rms["soft"] < 5e-4
+    assert rms["soft"] < 0.7 * rms["hard"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.integers(-40, 40)] * 2), min_size=1, max_size=60),
+    st.sampled_from([1.0, 2.0, 4.0, 16.0]),
+)
+def test_points_on_borders_are_rounded_as_numpy_rounds(points, bandwidth):
+    x = np.array(points) / 2
+    cells = Cells.of(x, bandwidth / CELLS_PER_BANDWIDTH)
+    half = CELLS_PER_BANDWIDTH // 2
+    ours = np.unique((cells.index + half) // CELLS_PER_BANDWIDTH, axis=1).T
+    np.testing.assert_array_equal(ours, np.unique(np.round(x / bandwidth), axis=0))
+    coarse = Cells.of(x, bandwidth / CELLS_PER_BANDWIDTH, max_cells=4)
+    n = round(bandwidth / coarse.size)
+    if n > 1:
+        ours = np.unique((coarse.index + n // 2) // n, axis=1).T
+        np.testing.assert_array_equal(ours, np.unique(np.round(x / bandwidth), axis=0))
+
+
+@pytest.mark.parametrize(
+    ("x", "bandwidth"),
+    [
+        ([[0], [0], [2]], 2.0),
+        ([[0, 0, 0], [0, 0, 0], [3, 4, 0], [40, 0, 0]], 5.0),
+        ([[1, 1], [2, 1], [1, 0], [4, 7], [3, 5], [3, 6]], 2.0),
+    ],
+)
+def test_cells_of_points_that_coincide_are_as_the_points(x, bandwidth):
+    x = np.array(x * 3, float)
+    found = modes(x, bandwidth, max_points=0)
+    expected = modes(x, bandwidth)
+    np.testing.assert_allclose(found.modes, expected.modes, atol=1e-9)
+    np.testing.assert_array_equal(found.intensity, expected.intensity)
+
+
+def test_cells_of_single_points_start_at_the_points():
+    x = np.arange(12.0).reshape(4, 3) * 10
+    np.testing.assert_allclose(modes(x, 1.0, max_points=0).modes, modes(x, 1.0).modes)
+
+
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 500), max_size=5))
-def test_merged_cells_are_the_cells_of_the_whole(cuts):
+@given(st.lists(st.integers(0, 500), max_size=6), st.sampled_from([10**6, 400, 60]), st.randoms())
+def test_merged_cells_are_the_cells_of_the_whole(cuts, max_cells, random):
     x = clouds(500)
-    whole = Cells.of(x, 0.3)
-    merged = functools.reduce(
-        lambda a, b: a + b, [Cells.of(part, 0.3) for part in np.split(x, sorted(cuts))]
-    )
+    whole = Cells.of(x, 0.05, max_cells)
+    parts = [Cells.of(part, 0.05, max_cells) for part in np.split(x, sorted(cuts))]
+    while len(parts) > 1:  # any tree
+        a, b = (parts.pop(random.randrange(len(parts))) for _ in range(2))
+        parts.append(a + b)
+    (merged,) = parts
+    assert merged.size == whole.size
     np.testing.assert_array_equal(merged.index, whole.index)
     np.testing.assert_array_equal(merged.count, whole.count)
-    np.testing.assert_allclose(merged.total, whole.total, atol=1e-12)
+    np.testing.assert_allclose(merged.moments, whole.moments, atol=1e-12)
+    np.testing.assert_allclose(merged.spread, whole.spread, atol=1e-7)
     assert whole.count.sum() == 500
+    assert len(whole) <= max_cells
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5), st.sampled_from([1, 2, 3, 8]), st.sampled_from([1.0, 1e15]))
+def test_cells_hold_what_is_in_them(dimensions, factor, outlier):
+    x = clouds(300, dimensions, seed=dimensions)
+    x[7] *= outlier  # so far that no number holds all axes' cells
+    x[8] = x[9]
+    cells = Cells.of(x, 0.25).coarsened(factor)
+    place = np.floor(np.floor(x / 0.25) / factor)
+    index, member = np.unique(place, axis=0, return_inverse=True)
+    member = member.reshape(-1)
+    np.testing.assert_array_equal(cells.index.T, index)
+    np.testing.assert_array_equal(cells.count, np.bincount(member))
+    for i in range(len(index)):
+        inside = x[member == i]
+        np.testing.assert_allclose(cells.centroid[i], inside.mean(axis=0), rtol=1e-12)
+        if outlier == 1:
+            spread = np.sqrt(inside.var(axis=0).mean())
+            np.testing.assert_allclose(cells.spread[i], spread, atol=1e-6)
+
+
+def test_cells_of_nothing_add_nothing():
+    x = clouds(50)
+    none, some = Cells.of(x[:0], 0.3), Cells.of(x, 0.3)
+    assert len(none) == len(none + none) == 0
+    for both in (none + some, some + none):
+        np.testing.assert_array_equal(both.moments, some.moments)
+    with pytest.raises(NotEnoughDataError, match="no point"):
+        modes_of_cells(none, 0.3 * CELLS_PER_BANDWIDTH)
 
 
 def test_cells_of_another_size_are_refused():
     x = clouds(50)
     with pytest.raises(OptionError, match="do not fit bandwidth"):
         modes_of_cells(Cells.of(x, 0.3), 1.0)
+    with pytest.raises(OptionError, match="do not fit bandwidth"):
+        modes_of_cells(Cells.of(x, 1.0), 1.0)
     with pytest.raises(OptionError, match="cannot be merged"):
         Cells.of(x, 0.3) + Cells.of(x, 0.2)
+    with pytest.raises(OptionError, match="factor=0"):
+        Cells.of(x, 0.3).coarsened(0)
 
 
 def test_the_same_bytes_again():

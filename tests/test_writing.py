@@ -119,8 +119,10 @@ def test_reads_the_flux_no_more_often_than_it_states(ds, tmp_path):
     """Three passes to fit and one to label, a compute a region."""
     reads = []
     counted = ds.copy()
-    counted["FEDU"] = ds.FEDU.copy(data=ds.FEDU.data.map_blocks(lambda b: reads.append(1) or b,
-                                                                dtype=np.float32, meta=np.empty((0, 0, 0), np.float32)))  # fmt: skip
+    data = ds.FEDU.data.map_blocks(
+        lambda b: reads.append(1) or b, meta=np.empty((0, 0, 0), np.float32)
+    )
+    counted["FEDU"] = ds.FEDU.copy(data=data)
     with dask.config.set(scheduler="synchronous"):
         xpad.cluster_to_zarr(counted, tmp_path / "out.zarr", **QUICK)
     assert len(reads) == 4 * ds.FEDU.data.npartitions
@@ -128,6 +130,10 @@ def test_reads_the_flux_no_more_often_than_it_states(ds, tmp_path):
 
 class Killed(BaseException):
     pass
+
+
+def cut_off():
+    return pytest.raises(Killed)
 
 
 def cut_off_after(monkeypatch, regions):
@@ -161,7 +167,7 @@ def test_an_unfinished_store_says_so_and_reads_as_unusable(ds, tmp_path, monkeyp
 @pytest.mark.parametrize("regions", [0, 1, 4])
 def test_goes_on_where_it_was_cut_off(ds, expected, tmp_path, monkeypatch, regions):
     path = tmp_path / "out.zarr"
-    with monkeypatch.context() as patched, pytest.raises(Killed):
+    with monkeypatch.context() as patched, cut_off():
         cut_off_after(patched, regions)
         xpad.cluster_to_zarr(ds, path, **QUICK)
     seen = cut_off_after(monkeypatch, 99)
@@ -187,7 +193,7 @@ def test_goes_on_within_the_training(ds, tmp_path, monkeypatch):
         losses.append(original(*args))
         return losses[-1]
 
-    with monkeypatch.context() as patched, pytest.raises(Killed):
+    with monkeypatch.context() as patched, cut_off():
         patched.setattr(autoencoder, "_loss", counted)
         xpad.cluster_to_zarr(ds, path, **QUICK)
     again = []
@@ -195,7 +201,9 @@ def test_goes_on_within_the_training(ds, tmp_path, monkeypatch):
     xpad.cluster_to_zarr(ds, path, **QUICK)
     model = xpad.load_model(path)
     assert len(losses) + len(again) == QUICK["epochs"]
-    np.testing.assert_array_equal(model.autoencoder.encoder_kernel, wanted.autoencoder.encoder_kernel)
+    np.testing.assert_array_equal(
+        model.autoencoder.encoder_kernel, wanted.autoencoder.encoder_kernel
+    )
     xr.testing.assert_identical(model.history, wanted.history)
 
 
@@ -203,7 +211,7 @@ def test_goes_on_after_the_training(ds, tmp_path, monkeypatch):
     from xpad import fitting, training
 
     wanted = ds.pad.fit(**QUICK)
-    with monkeypatch.context() as patched, pytest.raises(Killed):
+    with monkeypatch.context() as patched, cut_off():
         patched.setattr(fitting, "group", lambda *_: (_ for _ in ()).throw(Killed))
         ds.pad.fit(checkpoint=str(tmp_path / "ckpt"), **QUICK)
     monkeypatch.setattr(training, "survey", lambda *_: pytest.fail("read again"))
@@ -220,7 +228,7 @@ def test_goes_on_after_the_training(ds, tmp_path, monkeypatch):
      ({"keep_flux": True}, "keep_flux")],
 )  # fmt: skip
 def test_another_configuration_is_not_mixed_in(ds, tmp_path, monkeypatch, change, named):
-    with monkeypatch.context() as patched, pytest.raises(Killed):
+    with monkeypatch.context() as patched, cut_off():
         cut_off_after(patched, 1)
         xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK)
     with pytest.raises(OptionError, match=named):
@@ -312,7 +320,9 @@ def bucket(monkeypatch):
     running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()
-    options = {"client_kwargs": {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1"}}
+    options = {
+        "client_kwargs": {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1"}
+    }
     urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT"))
     yield options
     running.stop()
@@ -323,7 +333,7 @@ def test_object_store(ds, expected, bucket, monkeypatch):
     """On S3: written, cut off, gone on with, spooled to, read, and its model saved and loaded."""
     url = "s3://bucket/out.zarr"
     options = QUICK | {"storage_options": bucket}
-    with monkeypatch.context() as patched, pytest.raises(Killed):
+    with monkeypatch.context() as patched, cut_off():
         cut_off_after(patched, 2)
         xpad.cluster_to_zarr(ds, url, **options)
     assert (xr.open_zarr(url, storage_options=bucket).pad_label[400:] == -1).all()

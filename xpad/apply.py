@@ -81,4 +81,4 @@ def _on_block(
     flux, energies, pitch_angles = (np.asarray(next(found)) if there else None for there in given)
     assert flux is not None
     rows = function(*flat_records(flux, energies, pitch_angles), **kwargs)
-    return np.asarray(rows, dtype=np.float32).reshape(*flux.shape[:-2], -1)
+    return np.asarray(rows, dtype=np.float32).reshape(*flux.shape[:-2], rows.shape[-1])

@@ -19,6 +19,7 @@ from xpad.model import Model
 from xpad.presets import Settings
 from xpad.progress import Progress
 from xpad.regrid import pieces
+from xpad.sample import among
 from xpad.sampling import TEST
 from xpad.scratch import Scratch
 from xpad.splitting import Splitter
@@ -123,7 +124,7 @@ def _project(
     ]
     rows = np.concatenate([np.empty((0, model.n_components), np.float32), *(r for r, _ in found)])
     at = np.concatenate([np.empty(0, np.int64), *(a for _, a in found)])
-    chosen = np.flatnonzero(np.isin(at, sample))
+    chosen, _ = among(at, sample)
     if scratch is None:
         return _Projected(at, rows, "", at[chosen], rows[chosen])
     name = ""

@@ -73,11 +73,12 @@ def prepare(
     with np.errstate(invalid="ignore"):
         # Of what is left of the PAD: without flux at 90 degrees, "90deg" leaves nothing.
         positive = normalised > 0
+    flat = (len(pads), pads.shape[1] * pads.shape[2])
     return Pads(
         normalised,
         on_grid,
-        measured.reshape(len(pads), -1).sum(axis=1, dtype=np.int32),
-        positive.reshape(len(pads), -1).sum(axis=1, dtype=np.int32),
+        measured.reshape(flat).sum(axis=1, dtype=np.int32),
+        positive.reshape(flat).sum(axis=1, dtype=np.int32),
         bad_axis,
         seen if seen is not None and seen.all() else np.asarray(measured.any(axis=0)),
     )
@@ -236,7 +237,7 @@ class Model:
 
     def rows(self, pads: Pads) -> Floats:
         """Rows of features."""
-        rows = pads.values.reshape(len(pads.values), -1)
+        rows = pads.values.reshape(len(pads.values), self.features.size)
         return rows if self.features.all() else rows[:, self.features.ravel()]
 
     def flags(self, pads: Pads) -> NDArray[np.int8]:

@@ -147,11 +147,19 @@ def _ranks(
     position: NDArray[np.int64], ascending: NDArray[np.int64], by_position: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which of the positions are wanted, and their ranks in the training's order."""
+    chosen, place = among(position, ascending)
+    return chosen, by_position[place]
+
+
+def among(
+    position: NDArray[np.int64], ascending: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of the positions are among some ascending ones, and where there."""
     if not ascending.size:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     place = np.minimum(np.searchsorted(ascending, position), ascending.size - 1)
     chosen = np.flatnonzero(ascending[place] == position)
-    return chosen, by_position[place[chosen]]
+    return chosen, place[chosen]
 
 
 class _Waiting:

@@ -19,6 +19,8 @@ from xpad.sampling import TEST, TRAIN, block_split, by_shares, hashed, stratifie
 
 _SLACK = 20
 """Standard deviations of a share that are drawn beyond it, since usable records are known later."""
+_MORE = 1.25
+"""So many times `max_train` is drawn, since not every record is usable."""
 _SPAN = 2**20
 _BINS = 2**16
 
@@ -51,7 +53,7 @@ class Splitter:
             return int(self.wanted.sum())
         share = 1.0
         if s.max_train is not None:
-            share = min(1.0, s.max_train / max(s.train * self.total, 1.0))
+            share = min(1.0, _MORE * s.max_train / max(s.train * self.total, 1.0))
         return round((s.train + s.validation) * share * self.total)
 
     def drawn(self, position: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -67,7 +69,7 @@ class Splitter:
         expected = s.train * self.total
         if s.max_train is None or s.max_train >= expected:
             return np.asarray(chosen)
-        most = (s.max_train + 10 + _SLACK * s.max_train**0.5) / expected
+        most = _MORE * (s.max_train + 10 + _SLACK * s.max_train**0.5) / expected
         return np.asarray(chosen & (self._order(position) < most * 2.0**64))
 
     def codes(self, usable: NDArray[np.bool_]) -> NDArray[np.int8]:

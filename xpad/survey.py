@@ -106,8 +106,10 @@ class Survey:
 
     def holds(self, wanted: NDArray[np.int64]) -> bool:
         """Whether every one of these positions was drawn."""
-        found = [np.isin(d.position, wanted).sum() for d in self.drawn]
-        return sum(int(n) for n in found) == wanted.size
+        held = np.zeros(self.codes.size, dtype=bool)
+        for part in self.drawn:
+            held[part.position] = True
+        return bool(held[wanted].all())
 
 
 @dataclass(frozen=True)

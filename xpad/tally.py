@@ -73,11 +73,15 @@ class Tally:
         member = (labels[:, None] == np.arange(k)).astype(np.float32).T
         measured = np.isfinite(flux)
         zeros = np.fmax(flux, np.float32(0))
-        largest = zeros.reshape(n, -1).max(axis=1, initial=0).reshape(n, 1, 1)
+        largest = zeros.reshape(n, cells[0] * cells[1]).max(axis=1, initial=0).reshape(n, 1, 1)
         shapes = np.asarray(zeros / np.where(largest > 0, largest, np.float32(1)), np.float32)
 
         def summed(weights: NDArray[np.float32], values: NDArray[np.float32]) -> Doubles:
-            return (weights @ values.reshape(n, -1)).astype(np.float64).reshape(k, *cells)
+            return (
+                (weights @ values.reshape(n, cells[0] * cells[1]))
+                .astype(np.float64)
+                .reshape(k, *cells)
+            )
 
         order = np.argsort(run, kind="stable")
         runs, starts = np.unique(run[order], return_index=True)

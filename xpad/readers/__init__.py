@@ -65,7 +65,9 @@ def open_dataset(
     Warns
     -----
     XpadWarning
-        Of files and variables left out, and of times that are unsorted, duplicate or missing.
+        Of files and variables left out, of times that are unsorted, duplicate or missing, and of
+        CDF files that are compressed as a whole: each is decompressed into a temporary folder,
+        once a process, where the copies take up to 2 GiB until the process ends.
 
     Examples
     --------

@@ -150,7 +150,7 @@ def read_header(path: str, stored: str | None = None) -> Header:
     ------
     ReaderError
         If the file is shorter than it says, or holds no variables.
-    ValueError, KeyError, struct.error, OSError
+    ValueError, struct.error, OSError
         If it is damaged in another way.
     """
     with open(stored or path, "rb", buffering=0) as file:
@@ -240,6 +240,8 @@ class _Walk:
                 sizes, varies = self.r_sizes, _integers(vdr, form.vdr.size, len(self.r_sizes))
             else:
                 raise ValueError(f"there is no variable descriptor at byte {position}")
+            if data_type not in _TYPES:
+                raise ValueError(f"a variable of type {data_type} is announced")
             info = VariableInfo(
                 cdf_type=_TYPES[data_type],
                 shape=tuple(size for size, vary in zip(sizes, varies, strict=True) if vary),

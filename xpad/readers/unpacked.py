@@ -221,10 +221,11 @@ else:
 
 
 def _unpack(path: str, copy: Path) -> None:
+    partial = copy.with_suffix(".part")
     try:
-        _decompress(path, copy)
+        _decompress(path, partial)
+        partial.replace(copy)
     except OSError as error:
-        copy.unlink(missing_ok=True)
         if error.errno != errno.ENOSPC:
             raise
         raise ReaderError(
@@ -232,12 +233,11 @@ def _unpack(path: str, copy: Path) -> None:
             f"{copy.parent}. Set the environment variable TMPDIR, or dask's temporary-directory, "
             f"to a folder on a larger disk."
         ) from error
-    except BaseException:
-        copy.unlink(missing_ok=True)
-        raise
+    finally:
+        partial.unlink(missing_ok=True)
 
 
-def _decompress(path: str, copy: Path) -> None:
+def _decompress(path: str, to: Path) -> None:
     with open(path, "rb") as source:
         magic = source.read(8)
         is_version_3 = magic.startswith(b"\xcd\xf3")
@@ -246,7 +246,7 @@ def _decompress(path: str, copy: Path) -> None:
         packed = source.read(length - ccr.size)
         source.seek(cpr + (12 if is_version_3 else 8))
         (method,) = struct.unpack(">i", source.read(4))
-    with copy.open("wb") as target:
+    with to.open("wb") as target:
         target.write(magic[:4] + _PLAIN)
         if method == _GZIP:
             with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:

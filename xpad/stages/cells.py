@@ -102,11 +102,11 @@ class Cells:
         key, _ = _keys(index)
         order = np.argsort(key, kind="stable")  # which takes two ordered runs as it finds them
         new = _differs_from_before(key[order])
-        moments = np.concatenate([a.moments, b.moments], axis=1).take(order, axis=1)
+        both = np.concatenate([a.moments, b.moments], axis=1)
+        moments = both.take(order[new], axis=1)
         again = np.flatnonzero(~new)  # at most once a cell, as each side has it once
-        moments[:, again - 1] += moments[:, again]
-        merged = moments.compress(new, axis=1)
-        return Cells(a.size, index.take(order[new], axis=1), merged, a.max_cells)._bounded()
+        moments[:, (np.cumsum(new) - 1)[again]] += both[:, order[again]]
+        return Cells(a.size, index.take(order[new], axis=1), moments, a.max_cells)._bounded()
 
     def _bounded(self) -> Cells:
         cells = self

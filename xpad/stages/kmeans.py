@@ -161,7 +161,7 @@ def fit_parts(
 
 
 def starts(
-    cells: Cells, k: int, *, n_init: int = 10, random_state: int = 0, max_cells: int = 20_000
+    cells: Cells, k: int, *, n_init: int = 10, random_state: int = 0, max_cells: int = 50_000
 ) -> Float64:
     """Centres to start from: scikit-learn's k-means of cells, each at its centroid with its weight.
 
