@@ -199,7 +199,7 @@ class Model:
         return kmeans.assign(self.centres, components)
 
     def reduce(self, rows: Floats) -> tuple[Floats, Floats]:
-        """Components of rows, and the error that their reconstruction has over measured bins.
+        """Components of rows, and the squared error of their reconstruction over measured bins.
 
         The reconstruction is the autoencoder's, or without one that of the components.
         """
@@ -211,7 +211,8 @@ class Model:
         from xpad.stages import pca
 
         components = self.project(self.encode(rows))
-        return components, _rms(rows, pca.inverse(self.pca, components))
+        squares = np.square(rows - pca.inverse(self.pca, components))
+        return components, np.asarray(np.fmax(squares, np.float32(0)).sum(axis=1))
 
     def prepare(
         self,
@@ -239,6 +240,11 @@ class Model:
         """Rows of features."""
         rows = pads.values.reshape(len(pads.values), self.features.size)
         return rows if self.features.all() else rows[:, self.features.ravel()]
+
+    def shapes(self, pads: Pads) -> Floats | None:
+        """The PADs over their own maximum, where that is how they are normalised."""
+        same = self.settings.normalise == "max" and self.settings.background is None
+        return pads.values if same and self.features.all() else None
 
     def flags(self, pads: Pads) -> NDArray[np.int8]:
         """Why each record is usable or not, by this model's features."""
@@ -273,18 +279,13 @@ class Model:
     def columns(self, pads: Pads) -> Floats:
         """The same of PADs on the grid."""
         flags = self.flags(pads)
-        components, error = self.reduce(self.rows(pads))
-        ok = flags == OK
+        components, squares = self.reduce(self.rows(pads))
         out = np.empty((len(flags), 3 + self.n_components), dtype=np.float32)
-        out[:, 0] = np.where(ok, self.assign(components), -1)
+        out[:, 0] = self.assign(components)
         out[:, 1] = flags
-        out[:, 2] = np.where(ok, error, np.nan)
-        out[:, 3:] = np.where(ok[:, None], components, np.nan)
+        out[:, 2] = np.sqrt(squares / np.maximum(pads.n_measured, 1))
+        out[:, 3:] = components
+        unusable = flags != OK
+        out[unusable, 0] = -1
+        out[unusable, 2:] = np.nan
         return out
-
-
-def _rms(rows: Floats, again: Floats) -> Floats:
-    """Root mean square of the difference over measured bins."""
-    squares = np.square(rows - again)
-    number = np.maximum(np.isfinite(squares).sum(axis=1, dtype=np.float32), np.float32(1))
-    return np.asarray(np.sqrt(np.fmax(squares, np.float32(0)).sum(axis=1) / number))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from xpad.normalisation import normalise_pads
+
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -55,7 +57,12 @@ class Tally:
 
     @classmethod
     def of(
-        cls, flux: NDArray[np.float32], labels: NDArray[np.integer], k: int, run: Integers
+        cls,
+        flux: NDArray[np.float32],
+        labels: NDArray[np.integer],
+        k: int,
+        run: Integers,
+        shapes: NDArray[np.float32] | None = None,
     ) -> Tally:
         """Take the sums of a few thousand records.
 
@@ -68,34 +75,37 @@ class Tally:
         k : int
         run : (records,)
             The run of records that each belongs to.
+        shapes : (records, energies, pitch angles) float32, optional
+            The PADs over their own maximum, where they are known.
         """
-        n, *cells = flux.shape
-        member = (labels[:, None] == np.arange(k)).astype(np.float32).T
-        measured = np.isfinite(flux)
+        n, energies, angles = flux.shape
         zeros = np.fmax(flux, np.float32(0))
-        largest = zeros.reshape(n, cells[0] * cells[1]).max(axis=1, initial=0).reshape(n, 1, 1)
-        shapes = np.asarray(zeros / np.where(largest > 0, largest, np.float32(1)), np.float32)
+        measured = np.isfinite(flux).astype(np.float32)
+        if shapes is None:
+            shapes = normalise_pads(flux, "max", np.empty(0))
+        member = (np.arange(k)[:, None] == labels).astype(np.float32)
 
-        def summed(weights: NDArray[np.float32], values: NDArray[np.float32]) -> Doubles:
-            return (
-                (weights @ values.reshape(n, cells[0] * cells[1]))
-                .astype(np.float64)
-                .reshape(k, *cells)
-            )
+        def summed(values: NDArray[np.float32]) -> Doubles:
+            sums = member @ values.reshape(n, energies * angles)
+            return sums.astype(np.float64).reshape(k, energies, angles)
 
+        # Sums along an axis of a few bins are slow; products are not.
+        ones = np.ones(angles, np.float32)
+        sums, numbers = (
+            (a.reshape(-1, angles) @ ones).reshape(n, energies) for a in (zeros, measured)
+        )
+        spectrum = sums / np.maximum(numbers, np.float32(1))
         order = np.argsort(run, kind="stable")
         runs, starts = np.unique(run[order], return_index=True)
-        sums, numbers = zeros.sum(axis=2), measured.sum(axis=2, dtype=np.float32)
-        spectrum = np.divide(sums, numbers, out=np.zeros_like(sums), where=numbers > 0)
         return cls(
-            np.bincount(labels[labels >= 0].astype(np.int64), minlength=k),
-            summed(member, measured.astype(np.float32)),
-            summed(member, (zeros > 0).astype(np.float32)),
-            summed(member, shapes),
-            summed(member, zeros),
-            runs,
-            np.add.reduceat(spectrum[order].astype(np.float64), starts, axis=0),
-            np.add.reduceat((numbers[order] > 0).astype(np.float64), starts, axis=0),
+            count=np.bincount(labels[labels >= 0].astype(np.int64), minlength=k),
+            measured=summed(measured),
+            positive=summed(np.sign(zeros)),
+            shape=summed(np.fmax(shapes, np.float32(0))),
+            level=summed(zeros),
+            run=runs,
+            spectrum=np.add.reduceat(spectrum[order].astype(np.float64), starts, axis=0),
+            spectra=np.add.reduceat((numbers[order] > 0).astype(np.float64), starts, axis=0),
         )
 
     def __add__(self, other: Tally) -> Tally:

@@ -494,7 +494,8 @@ def label_block(
         pads = model.pads(*piece)
         own = model.columns(pads)
         columns[at, :3], columns[at, 4:] = own[:, :3], own[:, 3:]
-        tally = tally + Tally.of(pads.flux, own[:, 0].astype(np.int16), model.k, runs[at])
+        labels = own[:, 0].astype(np.int16)
+        tally = tally + Tally.of(pads.flux, labels, model.k, runs[at], model.shapes(pads))
     columns[:, 3] = -1
     if split is not None:
         columns[:, 3] = np.where(columns[:, 1] == OK, split.split(position), -1)

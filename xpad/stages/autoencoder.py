@@ -285,7 +285,7 @@ def encode(model: Autoencoder, x: ArrayLike) -> Float32:
     """
     n, hidden = model.encoder_kernel.shape
     program = _programs(hidden, n, model.output, model.masked).encode
-    return _by_blocks(program, model, _rows(x, "x", n), hidden)
+    return _by_blocks(program, model, _rows(x, "x", n))[0]
 
 
 def encode_with_error(model: Autoencoder, x: ArrayLike) -> tuple[Float32, Float32]:
@@ -301,7 +301,7 @@ def encode_with_error(model: Autoencoder, x: ArrayLike) -> tuple[Float32, Float3
     -------
     encoding : (rows, h) float32
     error : (rows,) float32
-        Root mean square of reconstruction minus features, over the measured ones.
+        Sum of the squares of reconstruction minus features, over the measured ones.
 
     Examples
     --------
@@ -310,13 +310,13 @@ def encode_with_error(model: Autoencoder, x: ArrayLike) -> tuple[Float32, Float3
     >>> model, _ = train(x[:200], x[200:], epochs=1)
     >>> encoding, error = encode_with_error(model, x)
     >>> apart = reconstruct(model, encoding) - x
-    >>> bool(np.allclose(error, np.sqrt(np.mean(apart**2, axis=1))))
+    >>> bool(np.allclose(error, np.sum(apart**2, axis=1)))
     True
     """
     n, hidden = model.encoder_kernel.shape
     program = _programs(hidden, n, model.output, model.masked).encode_with_error
-    found = _by_blocks(program, model, _rows(x, "x", n), hidden + 1)
-    return found[:, :-1], found[:, -1]
+    encoding, error = _by_blocks(program, model, _rows(x, "x", n))
+    return encoding, error
 
 
 def reconstruct(model: Autoencoder, encoding: ArrayLike) -> Float32:
@@ -341,7 +341,7 @@ def reconstruct(model: Autoencoder, encoding: ArrayLike) -> Float32:
     """
     n, hidden = model.encoder_kernel.shape
     program = _programs(hidden, n, model.output, model.masked).decode
-    return _by_blocks(program, model, _rows(encoding, "encoding", hidden), n)
+    return _by_blocks(program, model, _rows(encoding, "encoding", hidden))[0]
 
 
 # ------------------------------------------------------------------------------------------ arrays
@@ -548,30 +548,27 @@ def _loss(programs: _Programs, weights: Any, blocks: _Loaded, fill: Float32) -> 
     return total.value()
 
 
-def _by_blocks(program: Callable[..., Any], model: Autoencoder, x: Float32, width: int) -> Float32:
-    """Run a row-wise program over blocks of fixed sizes.
+def _by_blocks(program: Callable[..., Any], model: Autoencoder, x: Float32) -> list[Float32]:
+    """Run a row-wise program, which returns several arrays, over blocks of fixed sizes.
 
     A matrix product's rounding can depend on the number of rows; at a fixed number, large enough,
     it does not, nor on a row's place (seen with XLA's CPU products from 256 rows, and not with
     NumPy's, which were also slower here).
     """
-    out = np.empty((x.shape[0], width), np.float32)
+    found: list[list[Float32]] = []
     weights = _weights(model)
     small, large = ENCODE_ROWS
     start = 0
-    while start < len(x):
+    while start < len(x) or not found:
         size = large if len(x) - start > small else small
         rows = x[start : start + size]
         padded = rows
         if len(rows) < size:
             padded = np.zeros((size, x.shape[1]), np.float32)
             padded[: len(rows)] = rows
-        found = np.asarray(program(weights, padded, model.fill))
-        if len(rows) == len(x) == size:
-            return found
-        out[start : start + len(rows)] = found[: len(rows)]
+        found.append([np.asarray(a)[: len(rows)] for a in program(weights, padded, model.fill)])
         start += size
-    return out
+    return found[0] if len(found) == 1 else [np.concatenate(a) for a in zip(*found, strict=True)]
 
 
 def _weights(model: Autoencoder) -> dict[str, dict[str, Float32]]:
@@ -706,20 +703,24 @@ def _programs(hidden: int, n: int, output: str, masked: bool) -> _Programs:
         zero = jnp.zeros((), jnp.float32)
         return jax.lax.fori_loop(0, (rows + batch - 1) // batch, step, (zero, zero))
 
-    def encode_block(weights: Any, x: Any, fill: Any) -> Any:
+    def encoded(weights: Any, x: Any, fill: Any) -> Any:
         x = jnp.where(jnp.isnan(x), fill, x)
         return network.apply({"params": weights}, x, method="encode")
 
-    def encode_with_error_block(weights: Any, x: Any, fill: Any) -> Any:
-        encoding = encode_block(weights, x, fill)
-        squares = jnp.square(decode_block(weights, encoding, fill) - x)
-        measured = ~jnp.isnan(x)
-        total = jnp.sum(jnp.where(measured, squares, 0), axis=1)
-        error = jnp.sqrt(total / jnp.maximum(jnp.count_nonzero(measured, axis=1), 1))
-        return jnp.concatenate([encoding, error[:, None]], axis=1)
-
-    def decode_block(weights: Any, encoding: Any, fill: Any) -> Any:
+    def decoded(weights: Any, encoding: Any) -> Any:
         return network.apply({"params": weights}, encoding, method="decode")
+
+    def encode_block(weights: Any, x: Any, fill: Any) -> tuple[Any]:
+        return (encoded(weights, x, fill),)
+
+    def encode_with_error_block(weights: Any, x: Any, fill: Any) -> tuple[Any, Any]:
+        encoding = encoded(weights, x, fill)
+        apart = decoded(weights, encoding) - x
+        apart = jnp.where(jnp.isnan(apart), 0, apart)
+        return encoding, jnp.sum(jnp.square(apart), axis=1)
+
+    def decode_block(weights: Any, encoding: Any, fill: Any) -> tuple[Any]:
+        return (decoded(weights, encoding),)
 
     return _Programs(
         start=start,
