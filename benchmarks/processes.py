@@ -55,6 +55,6 @@ def _watch(pid: int, peak: list[int]) -> None:
                 except psutil.Error:
                     continue
             peak[0] = max(peak[0], total)
-            time.sleep(0.05)
+            time.sleep(0.1)
     except psutil.Error:
         return

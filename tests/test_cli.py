@@ -160,7 +160,7 @@ def test_warnings_are_one_line(store, tmp_path, capsys):
     assert err.count("\n") == 1
 
 
-def test_ctrl_c_leaves_nothing(store, tmp_path):
+def test_ctrl_c_says_how_to_go_on(store, tmp_path):
     target = tmp_path / "o.zarr"
     work = subprocess.Popen(
         [sys.executable, "-m", "xpad.cli", "cluster", str(store), "-o", str(target),
@@ -172,9 +172,9 @@ def test_ctrl_c_leaves_nothing(store, tmp_path):
     work.send_signal(signal.SIGINT)
     _, err = work.communicate(timeout=300)
     assert work.returncode == 130
-    assert "interrupted" in err
+    assert "interrupted; the same command again" in err
     assert "Traceback" not in err
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["o.zarr.unfinished"]
 
 
 def test_real_fpi(shared_data, tmp_path):

@@ -256,9 +256,20 @@ def test_cells_of_points_that_coincide_are_as_the_points(x, bandwidth):
     np.testing.assert_array_equal(found.intensity, expected.intensity)
 
 
+def test_cells_start_where_points_start():
+    x = np.repeat(clouds(300, seed=3), 2, axis=0)
+    expected, found = (modes(x, 0.9, max_iter=0, max_points=n) for n in (10**6, 0))
+    assert len(expected.modes) > 20
+    np.testing.assert_allclose(found.modes, expected.modes, atol=1e-9)
+    np.testing.assert_array_equal(found.intensity, expected.intensity)
+
+
 def test_cells_of_single_points_start_at_the_points():
-    x = np.arange(12.0).reshape(4, 3) * 10
-    np.testing.assert_allclose(modes(x, 1.0, max_points=0).modes, modes(x, 1.0).modes)
+    x = np.array([[0.3], [1.45]])
+    with pytest.warns(UserWarning, match="Binning data failed"):
+        expected = sklearn_modes(x, 1.0)
+    np.testing.assert_allclose(modes(x, 1.0, max_points=0).modes, expected)
+    assert len(expected) == 2
 
 
 @settings(deadline=None)

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import urllib.request
 import warnings
+from dataclasses import replace
 
 import dask
 import numpy as np
@@ -237,6 +238,26 @@ def test_another_configuration_is_not_mixed_in(ds, tmp_path, monkeypatch, change
         xpad.cluster_to_zarr(ds.isel(time=slice(900)), tmp_path / "out.zarr", **QUICK)
     out = xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", overwrite=True, **(QUICK | change))
     assert out.sizes["time"] == 1000
+
+
+def test_other_chunks_go_on_with_the_same_store(ds, expected, tmp_path, monkeypatch):
+    """The store keeps its regions, whatever chunks the data have the next time."""
+    with monkeypatch.context() as patched, cut_off():
+        cut_off_after(patched, 2)
+        xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK)
+    monkeypatch.setattr(writing, "CHUNK", 333)
+    out = xpad.cluster_to_zarr(ds.chunk(time=77), tmp_path / "out.zarr", **QUICK)
+    assert_same(out, expected)
+
+
+def test_another_model_is_not_mixed_in(ds, fitted, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched, cut_off():
+        cut_off_after(patched, 1)
+        xpad.predict_to_zarr(ds, fitted, tmp_path / "out.zarr", progress=False)
+    other = replace(fitted, centres=fitted.centres[::-1])
+    with pytest.raises(OptionError, match="model was"):
+        xpad.predict_to_zarr(ds, other, tmp_path / "out.zarr", progress=False)
+    xpad.predict_to_zarr(ds, fitted, tmp_path / "out.zarr", progress=False)
 
 
 def test_what_is_complete_or_foreign_is_refused(ds, tmp_path):

@@ -78,6 +78,11 @@ def save_model_at(model: Model, place: Place, group: str = "") -> None:
         )
 
 
+def digest_of(model: Model) -> str:
+    """A checksum over everything a model holds."""
+    return str(model_tree(model).attrs["sha256"])
+
+
 def model_tree(model: Model) -> xr.DataTree:
     """The model as a DataTree: groups grid, encoder, components, clusters, history."""
     grid = xr.Dataset(

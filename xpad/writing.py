@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Hashable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ from xpad.regrid import pieces
 from xpad.results import checked, labelled_from, require_prefix
 from xpad.scratch import Scratch
 from xpad.splitting import Splitter, splitter
-from xpad.store import GROUP, load_model_at, save_model_at
+from xpad.store import GROUP, digest_of, load_model_at, save_model_at
 from xpad.survey import flux_records, selected
 from xpad.tally import Tally
 from xpad.usable import OK
@@ -193,7 +193,7 @@ def predict_to_zarr(
     ds, flux = checked(obj, model, variable)
     place = Place.of(store, storage_options)
     stated = configuration(model.preset, model.settings, identity(ds, flux))
-    stated |= {"prefix": prefix, "keep_flux": keep_flux, "fitted_on": model.provenance["input"]}
+    stated |= {"prefix": prefix, "keep_flux": keep_flux, "model": digest_of(model)}
     output = Output.begun(place, stated, prefix, overwrite=overwrite)
     output.keep(model)
     shown = Progress(progress)
@@ -226,6 +226,7 @@ class Output:
             return output
         else:
             place.require_free(overwrite=False)
+            output.work.remove()
         output.work.put("configuration.npy", as_json(stated))
         return output
 
@@ -268,7 +269,7 @@ class Output:
     ) -> xr.Dataset:
         """Write the regions that are not yet there, then what is made of all of them."""
         ds, flux = checked(_in_chunks(obj), model, variable)
-        layout = Layout.of(flux)
+        layout = self._layout(flux)
         out = labelled_from(ds, flux, model, self.prefix, fitted=fitted)
         kept = out if keep_flux else out[self._of_records(out)].drop_vars(
             ["energy", "pitch_angle"], errors="ignore"
@@ -278,12 +279,19 @@ class Output:
             self._write_skeleton(kept, layout)
             save_model_at(model, self.place, group=GROUP)
             self._consolidate()
-            self.work.put("skeleton.npy", np.zeros(0))
+            self.work.put("skeleton.npy", as_json(asdict(layout)))
         split = splitter(flux, ds, model.settings, model.provenance["split"]) if fitted else None
         self._write_regions(kept, flux_records(flux), layout, model, split, progress)
         self._finish(None if keep_flux else flux, layout, model)
+        self.work.remove("configuration.npy")  # first: what is left says nothing without it
         self.work.remove()
         return xr.open_zarr(**self.place.zarr_arguments)
+
+    def _layout(self, flux: xr.DataArray) -> Layout:
+        """As the store was begun, whatever chunks the data have this time."""
+        if self.work.has("skeleton.npy"):
+            return Layout(**from_json(self.work.get("skeleton.npy")))
+        return Layout.of(flux)
 
     def _of_records(self, out: xr.Dataset) -> list[Hashable]:
         """Variables of the records alone, and the results."""
@@ -378,7 +386,7 @@ class Output:
         if others:
             part = {n: v.isel({layout.dim: at}) for n, v in others.items()}
             xr.Dataset(part).chunk({layout.dim: layout.chunk}).to_zarr(
-                **self.place.zarr_arguments, region={str(layout.dim): at}, consolidated=False
+                **self.place.zarr_arguments, region={layout.dim: at}, consolidated=False
             )
         where = tuple(at if d == layout.dim else slice(None) for d in dims)
         ordered = columns.transpose(*dims, "column").values
@@ -423,7 +431,7 @@ class Layout:
         Records of `time_dim` that one column of the spectrogram averages.
     """
 
-    dim: Hashable
+    dim: str
     size: int
     chunk: int
     region: int
@@ -433,7 +441,7 @@ class Layout:
     @classmethod
     def of(cls, flux: xr.DataArray) -> Layout:
         """Chunks of the store begin where those of the data do, where these are of one length."""
-        dims = record_dims(flux)
+        dims = [str(d) for d in record_dims(flux)]
         dim = max(dims, key=lambda d: flux.sizes[d])
         lengths = flux.chunksizes[dim] if flux.chunks is not None else (CHUNK,)
         own = lengths[0] if len(set(lengths[:-1])) <= 1 and lengths[-1] <= lengths[0] else CHUNK

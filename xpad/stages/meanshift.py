@@ -124,9 +124,9 @@ def modes(
     max_iter : int
         Moves of a seed at most.
     max_points : int
-        More points than this are binned into cells of 1/256 bandwidth first, so that the cost does
-        not grow with their number. Modes then agree with those of the points to some 0.1 % of the
-        bandwidth.
+        More points than this are binned into cells first, as `Cells.of` does with
+        `size=bandwidth / CELLS_PER_BANDWIDTH`, so that the cost does not grow with their number.
+        Modes then agree with those of the points to some 0.1 % of the bandwidth.
 
     Returns
     -------
