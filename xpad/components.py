@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpad.scratch import Scratch
+from xpad.stages.parts import over
 
 Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 PART = 262_144
 """Rows that are worked on at once."""
+AHEAD = 4
+"""Parts whose results may wait to be added."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,13 @@ class Components:
         if self._rows is not None:
             parts = [self._rows[i : i + PART] for i in range(0, max(self.n, 1), PART)]
             with ThreadPoolExecutor() as pool:
-                return _added(list(pool.map(partial, parts)), _add)
+                return over(_in_order(pool, partial, parts))(_same)
         from dask.delayed import delayed
 
         task = delayed(_of_parts, pure=False)
         groups = _grouped(self._names, self.n)
         sums = [task(partial, self._scratch, names) for names in groups]
-        total: T = _added(sums, delayed(_add)).compute()
+        total: T = _added(sums).compute()
         return total
 
 
@@ -69,10 +73,29 @@ def _grouped(names: Sequence[str], n: int) -> list[list[str]]:
     return [list(names[i : i + count]) for i in range(0, len(names), count)]
 
 
-def _added(level: list[Any], add: Callable[[Any, Any], Any]) -> Any:
+def _in_order(
+    pool: ThreadPoolExecutor, function: Callable[[Floats], T], parts: Iterable[Floats]
+) -> Iterator[Any]:
+    """Results in the order of the parts, of which few wait at a time."""
+    waiting: deque[Future[T]] = deque()
+    for part in parts:
+        waiting.append(pool.submit(function, part))
+        if len(waiting) > AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _same(x: Any) -> Any:
+    return x
+
+
+def _added(level: list[Any]) -> Any:
+    from dask.delayed import delayed
+
     while len(level) > 1:
         pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-        level = [add(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+        level = [delayed(_add)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
     return level[0]
 
 
