@@ -107,7 +107,7 @@ def main() -> None:
         figures = DOCS / "figures"
         figures.mkdir(exist_ok=True)
         about = f"\n\n{arguments.epochs} epochs. Measured on {processes.machine()}.\n"
-        (figures / "chunking.md").write_text("\n".join(lines) + about)
+        (figures / "chunking.inc").write_text("\n".join(lines) + about)
 
 
 if __name__ == "__main__":

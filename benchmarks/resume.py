@@ -119,7 +119,7 @@ def main() -> None:
             f"\n\n{arguments.records:,} records, {arguments.epochs} epochs, {seconds:.0f} s "
             f"undisturbed. Measured on {processes.machine()}.\n"
         )
-        (figures / "resume.md").write_text("\n".join(lines) + note)
+        (figures / "resume.inc").write_text("\n".join(lines) + note)
 
 
 if __name__ == "__main__":
