@@ -205,8 +205,10 @@ def test_a_spooled_sample_has_the_blocks_of_one_in_memory(n, batch, seed, buffer
         for place in (None, scratch):
             cut = np.sort(rng.integers(0, 500, 3))
             drawn = [sample.Drawn.of(rows[at], at, place) for at in np.split(np.arange(500), cut)]
-            samples.append(sample.gather(drawn, wanted, features, deal, read_from=place, spool=place,
-                                         buffer=buffer))  # fmt: skip
+            samples += sample.gather(
+                drawn, [wanted], features, [deal], read_from=place, spool=place, buffer=buffer
+            )
+            assert not drawn
         held, spooled = samples
         assert (held.held, spooled.held) == (True, False)
         np.testing.assert_array_equal(held.first, spooled.first)

@@ -17,9 +17,9 @@ from xpad.stages.parts import over
 Floats = NDArray[np.float32]
 T = TypeVar("T")
 
-PART = 262_144
+PART = 65_536
 """Rows that are worked on at once."""
-AHEAD = 4
+AHEAD = 2
 """Parts whose results may wait to be added."""
 
 

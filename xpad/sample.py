@@ -7,6 +7,7 @@ give the same blocks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -94,25 +95,25 @@ class Sample:
 
 def gather(
     drawn: list[Drawn],
-    wanted: NDArray[np.int64],
+    wanted: Sequence[NDArray[np.int64]],
     features: NDArray[np.bool_],
-    deal: Deal,
+    deals: Sequence[Deal],
     *,
     read_from: Scratch | None,
     spool: Scratch | None,
     buffer: int,
-) -> Sample:
-    """The sample of the wanted positions, in their order.
+) -> list[Sample]:
+    """Samples of wanted positions, each in its order.
 
     Parameters
     ----------
     drawn : list of Drawn
-        What the first pass drew; more than is wanted.
-    wanted : (rows,) int64
-        Positions in the training's order.
+        What the first pass drew, more than is wanted; emptied, so that no row is held twice.
+    wanted : sequence of (rows,) int64
+        For each sample, positions in the training's order.
     features : (energies, pitch angles) bool
-    deal : Deal
-        Of so many rows.
+    deals : sequence of Deal
+        For each sample.
     read_from : Scratch or None
         Where drawn rows were written.
     spool : Scratch or None
@@ -121,26 +122,32 @@ def gather(
         Bytes that may wait to be written.
     """
     n = int(features.sum())
-    sample = Sample(
-        (wanted.size, n), deal, np.empty((min(wanted.size, FIRST), n), np.float32),
-        _scratch=spool, _folder=f"sample-{uuid4().hex}",
-    )  # fmt: skip
-    if spool is None:
-        sample._blocks = {b: empty_block(deal, n) for b in range(len(deal.sizes))}
-    by_position = np.argsort(wanted)
-    ascending = wanted[by_position]
-    waiting = _Waiting(sample, buffer)
+    samples = [_empty(part.size, n, deal, spool) for part, deal in zip(wanted, deals, strict=True)]
+    orders = [np.argsort(part) for part in wanted]
+    ascending = [part[order] for part, order in zip(wanted, orders, strict=True)]
+    waiting = [_Waiting(sample, buffer // len(samples)) for sample in samples]
     while drawn:
-        part = drawn.pop(0)  # its rows are held twice no longer than need be
-        chosen, ranks = _ranks(part.position, ascending, by_position)
-        if not chosen.size:
-            continue
-        rows = part.rows(read_from)[chosen][:, features]
-        early = ranks < len(sample.first)
-        sample.first[ranks[early]] = rows[early]
-        waiting.add(rows, *deal.where(ranks))
-    waiting.flush()
-    return sample
+        part = drawn.pop()
+        all_rows = part.rows(read_from) if part.position.size else None
+        for number, sample in enumerate(samples):
+            chosen, ranks = _ranks(part.position, ascending[number], orders[number])
+            if not chosen.size or all_rows is None:
+                continue
+            rows = all_rows[chosen][:, features]
+            early = ranks < len(sample.first)
+            sample.first[ranks[early]] = rows[early]
+            waiting[number].add(rows, *sample.deal.where(ranks))
+    for one in waiting:
+        one.flush()
+    return samples
+
+
+def _empty(size: int, features: int, deal: Deal, spool: Scratch | None) -> Sample:
+    first = np.empty((min(size, FIRST), features), np.float32)
+    blocks = {}
+    if spool is None:
+        blocks = {number: empty_block(deal, features) for number in range(len(deal.sizes))}
+    return Sample((size, features), deal, first, blocks, spool, f"sample-{uuid4().hex}")
 
 
 def _ranks(

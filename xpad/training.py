@@ -115,14 +115,17 @@ def _trained(
         drawn_to = space.scratch_unless(sum(c.size for c in chosen) * row_bytes <= left)
         seen = survey(flux, model.grid, s, split.wanting(*chosen), progress, drawn_to)
     spool = space.scratch_unless(sum(c.size for c in chosen) * row_bytes <= left)
-    samples = [
-        gather(
-            list(seen.drawn), part, features, Deal.of(part.size, batch, int(features.sum())),
-            read_from=drawn_to, spool=spool, buffer=space.memory // 8,
+    batches, n_features = (s.batch_size, _validation_batch()), int(features.sum())
+    with progress.step("gathering"):
+        samples = gather(
+            seen.drawn,
+            chosen,
+            features,
+            [Deal.of(c.size, batch, n_features) for c, batch in zip(chosen, batches, strict=True)],
+            read_from=drawn_to,
+            spool=spool,
+            buffer=space.memory // 8,
         )
-        for part, batch in zip(chosen, (s.batch_size, _validation_batch()), strict=True)
-    ]  # fmt: skip
-    del seen
     if drawn_to is not None:
         drawn_to.remove("drawn")
     model = replace(model, features=features, fill=_fill(samples[0], s))

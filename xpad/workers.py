@@ -61,8 +61,9 @@ def run_on(worker: str | None, function: Callable[..., Any], *args: Any, name: s
             f"{', '.join(known) or 'none'}"
         )
     where = names.get(worker, worker)
+    sent = found.scatter(list(args), workers=[where], hash=False)
     future = found.submit(
-        function, *args, workers=[where], allow_other_workers=False, pure=False,
+        function, *sent, workers=[where], allow_other_workers=False, pure=False,
         key=f"{name}-{uuid4().hex}",
     )  # fmt: skip
     return future.result()
