@@ -50,18 +50,17 @@ def scheduler(name: str, **options: Any) -> Iterator[None]:
 def cases(n: int) -> dict[str, tuple[dict[str, Any] | None, Any, str]]:
     """Name of a case: chunks (None: NumPy), scheduler, memory."""
     day = 7901
-    threads = scheduler("threads")
     return {
-        "NumPy, in memory": (None, threads, "4GiB"),
-        "a chunk a day, threads": ({"Epoch": day}, threads, "4GiB"),
-        "one chunk": ({"Epoch": -1}, threads, "4GiB"),
-        "chunks of 1,000": ({"Epoch": 1000}, threads, "4GiB"),
-        "chunks of uneven lengths": ({"Epoch": _uneven(n)}, threads, "4GiB"),
+        "NumPy, in memory": (None, scheduler("threads"), "4GiB"),
+        "a chunk a day, threads": ({"Epoch": day}, scheduler("threads"), "4GiB"),
+        "one chunk": ({"Epoch": -1}, scheduler("threads"), "4GiB"),
+        "chunks of 1,000": ({"Epoch": 1000}, scheduler("threads"), "4GiB"),
+        "chunks of uneven lengths": ({"Epoch": _uneven(n)}, scheduler("threads"), "4GiB"),
         "chunks in energy and pitch angle": (
-            {"Epoch": 20_000, "FEDU_Energy": 5, "FEDU_Alpha": 4}, threads, "4GiB",
+            {"Epoch": 20_000, "FEDU_Energy": 5, "FEDU_Alpha": 4}, scheduler("threads"), "4GiB",
         ),
         "one thread": ({"Epoch": day}, scheduler("synchronous"), "4GiB"),
-        "the least memory: all spooled": ({"Epoch": day}, threads, "16MiB"),
+        "the least memory: all spooled": ({"Epoch": day}, scheduler("threads"), "16MiB"),
         "processes": ({"Epoch": 4 * day}, scheduler("processes", num_workers=2), "4GiB"),
         "distributed, one worker": ({"Epoch": day}, cluster(1, 2), "4GiB"),
         "distributed, two workers": ({"Epoch": day}, cluster(2, 1), "4GiB"),

@@ -309,7 +309,9 @@ def main() -> None:
     if arguments.docs:
         figures = DOCS / "figures"
         figures.mkdir(exist_ok=True)
-        (figures / f"scale-{name}.inc").write_text(f"{text}\n\nMeasured on {processes.machine()}.\n")
+        (figures / f"scale-{name}.inc").write_text(
+            f"{text}\n\nMeasured on {processes.machine()}.\n"
+        )
 
 
 if __name__ == "__main__":
