@@ -162,7 +162,9 @@ def test_an_unfinished_store_says_so_and_reads_as_unusable(ds, tmp_path, monkeyp
         assert (out[name][400:] == -1).all()
     assert out.pad_pc[400:].isnull().all()
     with pytest.warns(xpad.XpadWarning, match="unfinished"):
-        xpad.open_dataset(tmp_path / "out.zarr")
+        opened = xpad.open_dataset(tmp_path / "out.zarr")
+    with pytest.raises(xpad.XpadError, match="unfinished and has no catalogue"):
+        opened.pad.catalogue()
 
 
 @pytest.mark.parametrize("regions", [0, 1, 4])
@@ -320,6 +322,24 @@ def test_killed_at_any_moment(tmp_path):
         assert run("killed.zarr") == 0
     whole, killed = (xr.open_zarr(tmp_path / n).load() for n in ("whole.zarr", "killed.zarr"))
     xr.testing.assert_identical(whole, killed)
+
+
+@pytest.mark.parametrize(
+    ("store", "options", "named"),
+    [("out.zarr", {"memory": "1MB"}, "16 MiB"), ("out.zarr", {"memory": ""}, "no amount"),
+     ("out.zarr", {"scratch": "no-such-protocol://x"}, "no-such-protocol://x"),
+     ("out.zarr", {"training_worker": "a"}, "no dask"),
+     ("no-such-protocol://x/out.zarr", {}, "cannot be used")],
+)  # fmt: skip
+def test_what_cannot_be_had_is_said_before_anything_is_begun(
+    ds, tmp_path, monkeypatch, store, options, named
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match=named):
+        xpad.cluster_to_zarr(ds, store, **QUICK, **options)
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(OptionError, match="empty"):
+        xpad.cluster_to_zarr(ds, "", **QUICK)
 
 
 def test_memory_store(ds, expected):

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The reader of our output (head, less) has gone; there is nobody to tell.
             sys.stderr.close()
             return 0
-        print(f"xpad: {err}", file=sys.stderr)
+        print(f"xpad: {err}{_how_to_go_on(arguments, '')}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         print(f"xpad: interrupted{_how_to_go_on(arguments)}", file=sys.stderr)
@@ -56,13 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _how_to_go_on(arguments: argparse.Namespace) -> str:
+def _how_to_go_on(
+    arguments: argparse.Namespace, else_: str = "; nothing half-written was left behind"
+) -> str:
     from xpad.writing import UNFINISHED
 
     output = str(getattr(arguments, "output", ""))
     if output and Path(output.rstrip("/") + UNFINISHED).exists():
         return "; the same command again (without --overwrite) goes on from here"
-    return "; nothing half-written was left behind"
+    return else_
 
 
 def _one_line_warning(

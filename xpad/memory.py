@@ -41,6 +41,8 @@ def budget(memory: str | int | None = None) -> int:
     from dask.utils import parse_bytes
 
     try:
+        if isinstance(memory, bool) or memory == "":
+            raise ValueError
         found = parse_bytes(memory)
     except (ValueError, TypeError, AttributeError) as err:
         raise OptionError(

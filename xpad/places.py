@@ -11,7 +11,7 @@ from typing import Any
 
 from xpad.errors import OptionError
 from xpad.paths import is_output, remove, require_free
-from xpad.scratch import Scratch
+from xpad.scratch import Scratch, file_system
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ class Place:
         cls, path: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None
     ) -> Place:
         """The place that a user names."""
-        return cls(os.fspath(path).rstrip("/"), dict(storage_options or {}))
+        url = os.fspath(path).rstrip("/")
+        if not url:
+            raise OptionError("the name of the store is empty; give a path or an fsspec URL")
+        return cls(url, dict(storage_options or {}))
 
     @property
     def local(self) -> Path | None:
@@ -96,9 +99,8 @@ class Place:
         return Scratch(self.url + ending, self.options)
 
     def _files(self) -> Any:
-        from fsspec.core import url_to_fs
         from fsspec.implementations.dirfs import DirFileSystem
 
-        fs, path = url_to_fs(self.url, **self.options)
+        fs, path = file_system(self.url, self.options)
         fs.invalidate_cache()
         return DirFileSystem(path, fs)

@@ -89,10 +89,28 @@ class Scratch:
         return Scratch(f"{self.url.rstrip('/')}/{folder}", self.options)
 
     def _at(self, name: str) -> tuple[Any, str]:
-        from fsspec.core import url_to_fs
+        fs, root = file_system(self.url, self.options)
+        return fs, f"{root.rstrip('/')}/{name}".rstrip("/")
 
-        fs, root = url_to_fs(self.url, **self.options)
-        return fs, f"{str(root).rstrip('/')}/{name}".rstrip("/")
+
+def file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    """The fsspec file system of a path or URL, and the path there.
+
+    Raises
+    ------
+    OptionError
+        Its protocol is not known, or the package for it is not installed.
+    """
+    from fsspec.core import url_to_fs
+
+    try:
+        fs, path = url_to_fs(url, **options)
+    except (ImportError, ValueError, TypeError) as err:
+        raise OptionError(
+            f"{url} cannot be used: {err}. For s3:// install s3fs (pip install 'xpad[s3]'), for gs:// "
+            "gcsfs; storage_options= must be what fsspec takes for it"
+        ) from err
+    return fs, str(path)
 
 
 def _is_local(fs: Any) -> bool:
@@ -117,23 +135,32 @@ def temporary(
     except Exception as err:  # fsspec's own errors for what is no place are many
         raise OptionError(f"scratch={base!r}: nothing can be written there ({err})") from err
     try:
-        _require_shared(own, given=place is not None)
+        what = (
+            "does not see" if place is not None else "shares no temporary folder with the client:"
+        )
+        require_shared(
+            own, "token",
+            f"{what} {own.url}, where what does not fit in memory is written; give scratch= a path or "
+            "URL that all workers and the client reach (--scratch)",
+        )  # fmt: skip
         yield own
     finally:
         own.remove()
 
 
-def _require_shared(scratch: Scratch, given: bool) -> None:
-    """Workers of a cluster must see what the client writes, and the reverse."""
+def require_shared(scratch: Scratch, name: str, fault: str) -> None:
+    """Workers of a cluster must see what the client wrote under a name.
+
+    Raises
+    ------
+    OptionError
+        One does not; `fault` says of it what it lacks.
+    """
     from xpad.workers import client
 
     found = client()
     if found is None:
         return
-    blind = [worker for worker, sees in found.run(scratch.has, "token").items() if not sees]
+    blind = [worker for worker, sees in found.run(scratch.has, name).items() if not sees]
     if blind:
-        what = "does not see" if given else "shares no temporary folder with the client, such as"
-        raise OptionError(
-            f"the dask worker {blind[0]} {what} {scratch.url}: what does not fit in memory is written "
-            "there; give scratch= a path or URL that all workers and the client reach (--scratch)"
-        )
+        raise OptionError(f"the dask worker {blind[0]} {fault}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -250,6 +251,7 @@ def catalogue(
 
     labels = require_result(out, "label", prefix)
     if flux is None:
+        require_finished(out, prefix)
         from xpad.results import result_flux
 
         flux = result_flux(out, prefix)
@@ -412,6 +414,35 @@ def _quicklook_described(
         "records_per_run": run,
     }
     return coarse.rename(f"{prefix}_spectrum")
+
+
+def require_finished(out: xr.Dataset, prefix: str = "pad") -> None:
+    """Refuse a store whose labels are still being written: its catalogue comes at the end.
+
+    Parameters
+    ----------
+    out : xarray.Dataset
+        A result.
+    prefix : str
+        How the names of the results begin.
+
+    Raises
+    ------
+    RolesError
+        It is unfinished, and holds no flux.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> require_finished(xr.Dataset())
+    """
+    stated = json.loads(out.attrs.get(f"{prefix}_input", "{}")).get("variable", "")
+    held = all(name in out for name in stated.split(" + "))
+    if f"{prefix}_unfinished" in out.attrs and not held:
+        raise RolesError(
+            "the store is unfinished and has no catalogue yet: run the same command again, which "
+            "goes on from where it was cut off"
+        )
 
 
 # --- what plots ask too --------------------------------------------------------------------------

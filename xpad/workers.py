@@ -25,6 +25,32 @@ def client() -> Any:
         return None
 
 
+def require_worker(worker: str | None) -> tuple[Any, str]:
+    """The client, and the address of a named worker; nothing for None.
+
+    Raises
+    ------
+    OptionError
+        There is no cluster, or it has no such worker.
+    """
+    if worker is None:
+        return None, ""
+    found = client()
+    if found is None:
+        raise OptionError(
+            f"training_worker={worker!r} names a worker, and no dask.distributed Client is active; "
+            "make one first, or leave it out to train in this process"
+        )
+    known = found.scheduler_info(n_workers=-1)["workers"]
+    names = {str(about["name"]): address for address, about in known.items()}
+    if worker not in known and str(worker) not in names:
+        told = ", ".join(f"{address} (name {name})" for name, address in names.items())
+        raise OptionError(
+            f"training_worker={worker!r} is no worker of the cluster; its workers are {told or 'none'}"
+        )
+    return found, names.get(str(worker), worker)
+
+
 def run_on(worker: str | None, function: Callable[..., Any], *args: Any, name: str) -> Any:
     """Call a function here, or as one task on the named worker of the cluster.
 
@@ -47,20 +73,7 @@ def run_on(worker: str | None, function: Callable[..., Any], *args: Any, name: s
         return function(*args)
     from uuid import uuid4
 
-    found = client()
-    if found is None:
-        raise OptionError(
-            f"training_worker={worker!r} names a worker, and no dask.distributed Client is active; "
-            "make one first, or leave it out to train in this process"
-        )
-    known = found.scheduler_info(n_workers=-1)["workers"]
-    names = {str(about["name"]): address for address, about in known.items()}
-    if worker not in known and worker not in names:
-        raise OptionError(
-            f"training_worker={worker!r} is no worker of the cluster; its workers are "
-            f"{', '.join(known) or 'none'}"
-        )
-    where = names.get(worker, worker)
+    found, where = require_worker(worker)
     sent = found.scatter(list(args), workers=[where], hash=False)
     future = found.submit(
         function, *sent, workers=[where], allow_other_workers=False, pure=False,

@@ -11,6 +11,7 @@ from xpad.checkpoint import Checkpoint
 from xpad.memory import budget
 from xpad.presets import Options
 from xpad.scratch import Scratch, temporary
+from xpad.workers import require_worker
 
 
 class Resources(TypedDict, total=False):
@@ -41,6 +42,22 @@ def separated(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     known = Resources.__annotations__
     settings = {name: value for name, value in options.items() if name not in known}
     return settings, {name: value for name, value in options.items() if name in known}
+
+
+def require_resources(resources: Mapping[str, Any]) -> None:
+    """Refuse resources that cannot be had, before anything is begun with them.
+
+    Raises
+    ------
+    OptionError
+        An amount of memory that is none, a scratch folder that cannot be written or that workers
+        do not see, a worker that is not there.
+    """
+    budget(resources.get("memory"))
+    require_worker(resources.get("training_worker"))
+    if resources.get("scratch") is not None:
+        with temporary(resources["scratch"], dict(resources.get("storage_options") or {})):
+            pass
 
 
 @dataclass
@@ -83,6 +100,10 @@ def workspace(
 ) -> Iterator[Workspace]:
     """What a fit may use; its scratch folder is removed at the end."""
     options = dict(storage_options or {})
+    require_resources(
+        {"memory": memory, "scratch": scratch, "training_worker": training_worker,
+         "storage_options": options}
+    )  # fmt: skip
     kept = Checkpoint(None if checkpoint is None else Scratch(str(checkpoint), options))
     with ExitStack() as stack:
         yield Workspace(

@@ -23,6 +23,7 @@ from xpad import statistics
 from xpad.axes import as_dataset
 from xpad.blocks import Records
 from xpad.checkpoint import as_json, from_json, require_equal
+from xpad.errors import OptionError
 from xpad.fitting import fit_flux
 from xpad.flux import canonical_flux, record_dims
 from xpad.model import Model
@@ -32,13 +33,13 @@ from xpad.progress import Progress
 from xpad.provenance import configuration, identity
 from xpad.regrid import pieces
 from xpad.results import checked, labelled_from, require_prefix
-from xpad.scratch import Scratch
+from xpad.scratch import Scratch, require_shared
 from xpad.splitting import Splitter, splitter
 from xpad.store import GROUP, digest_of, load_model_at, save_model_at
 from xpad.survey import flux_records, selected
 from xpad.tally import Tally
 from xpad.usable import OK
-from xpad.workspace import FitOptions, separated, workspace
+from xpad.workspace import FitOptions, require_resources, separated, workspace
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -130,6 +131,7 @@ def cluster_to_zarr(
     require_prefix(prefix)
     own, resources = separated(options)
     settings = resolve(preset, own)
+    require_resources(resources)
     ds = as_dataset(obj)
     flux = selected(canonical_flux(ds, variable), settings)
     place = Place.of(store, resources.get("storage_options"))
@@ -223,12 +225,26 @@ class Output:
             output.work.remove()
         elif output.work.has("configuration.npy"):
             require_equal(from_json(output.work.get("configuration.npy")), stated, place.url)
+            output.require_shared()
             return output
         else:
             place.require_free(overwrite=False)
             output.work.remove()
         output.work.put("configuration.npy", as_json(stated))
+        try:
+            output.require_shared()
+        except OptionError:
+            output.work.remove()
+            raise
         return output
+
+    def require_shared(self) -> None:
+        """The workers of a cluster must reach the store: they write parts of it, and read it."""
+        require_shared(
+            self.work, "configuration.npy",
+            f"does not see {self.place.url}, which the client writes to; give a path or URL that all "
+            "workers reach",
+        )  # fmt: skip
 
     @contextmanager
     def cleared_unless_worth_it(self) -> Iterator[None]:
