@@ -74,7 +74,7 @@ def run_on(worker: str | None, function: Callable[..., Any], *args: Any, name: s
     from uuid import uuid4
 
     found, where = require_worker(worker)
-    sent = found.scatter(list(args), workers=[where], hash=False)
+    sent = found.scatter(list(args), workers=[where], hash=False) if args else []
     future = found.submit(
         function, *sent, workers=[where], allow_other_workers=False, pure=False,
         key=f"{name}-{uuid4().hex}",
