@@ -97,7 +97,7 @@ def die_once(block, path):
 
 
 def test_training_on_a_named_worker(ds, expected, workers):
-    address = list(workers.scheduler_info(n_workers=-1)["workers"])[1]
+    address = list(workers.ncores())[1]
     out = ds.pad.cluster(training_worker=address, **QUICK)
     assert_same(out.compute(), expected)
     with pytest.raises(OptionError, match="no worker of the cluster"):

@@ -41,14 +41,17 @@ def require_worker(worker: str | None) -> tuple[Any, str]:
             f"training_worker={worker!r} names a worker, and no dask.distributed Client is active; "
             "make one first, or leave it out to train in this process"
         )
-    known = found.scheduler_info(n_workers=-1)["workers"]
-    names = {str(about["name"]): address for address, about in known.items()}
-    if worker not in known and str(worker) not in names:
+    names: dict[str, str] = found.run_on_scheduler(_addresses)
+    if worker not in names.values() and str(worker) not in names:
         told = ", ".join(f"{address} (name {name})" for name, address in names.items())
         raise OptionError(
             f"training_worker={worker!r} is no worker of the cluster; its workers are {told or 'none'}"
         )
     return found, names.get(str(worker), worker)
+
+
+def _addresses(dask_scheduler: Any) -> dict[str, str]:
+    return {str(state.name): address for address, state in dask_scheduler.workers.items()}
 
 
 def run_on(worker: str | None, function: Callable[..., Any], *args: Any, name: str) -> Any:
