@@ -330,7 +330,7 @@ class Output:
                 continue
             encoding[name] = _encoding(variable, layout)
             if name in self._results(kept):
-                encoding[name] |= {} if variable.dtype.kind == "f" else {"fill_value": -1}
+                encoding[name]["fill_value"] = np.nan if variable.dtype.kind == "f" else -1
             if _by_region(variable, layout):
                 template[name] = xr.Variable(
                     variable.dims, _nothing(variable, layout), variable.attrs
