@@ -11,7 +11,8 @@ import zarr
 
 import xpad
 from xpad.errors import ModelStoreError, OptionError
-from xpad.store import FORMAT_VERSION, add_model
+from xpad.places import Place
+from xpad.store import FORMAT_VERSION, GROUP, save_model_at
 
 pytestmark = pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning")
 
@@ -69,7 +70,7 @@ def test_store_is_plain_arrays_and_json(saved):
 def test_model_beside_results(fitted, small, tmp_path):
     path = tmp_path / "out.zarr"
     xpad.predict(small, fitted).to_zarr(path, consolidated=False)
-    add_model(fitted, path)
+    save_model_at(fitted, Place(str(path)), group=GROUP)
     same(xpad.load_model(path), fitted)
 
 
