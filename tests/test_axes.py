@@ -195,7 +195,7 @@ def test_nothing_at_all() -> None:
     with pytest.raises(RolesError, match="no pitch-angle distributions here"):
         xpad.recognise(xr.Dataset())
     with pytest.raises(RolesError, match="not on ndarray"):
-        xpad.recognise(np.ones(3))  # type: ignore[arg-type]
+        xpad.recognise(np.ones(3))
 
 
 # -- assigned roles ----------------------------------------------------------------------

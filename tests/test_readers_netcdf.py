@@ -89,7 +89,7 @@ def test_plain_files(tmp_path: Path, example: xr.Dataset, kind: str, chunks: obj
     else:
         example.to_netcdf(path, engine="h5netcdf")
     with dask.config.set(scheduler=lambda *args, **kwargs: pytest.fail("computed")):
-        ds = open_dataset(path, chunks=chunks)  # type: ignore[arg-type]
+        ds = open_dataset(path, chunks=chunks)
     assert (ds["J"].chunks is None) is (chunks is None)
     if chunks == {"time": 2}:
         assert ds["J"].chunks[0] == (2, 1)

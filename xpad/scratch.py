@@ -44,6 +44,7 @@ class Scratch:
     def put_all(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write several arrays under one name."""
         text = io.BytesIO()
+        # As far as types tell, a name might be that of the argument allow_pickle; none is.
         np.savez(text, **arrays)  # type: ignore[arg-type]
         self._write(name, text)
 
