@@ -275,6 +275,19 @@ def test_what_is_complete_or_foreign_is_refused(ds, tmp_path):
     assert xr.open_zarr(foreign, consolidated=False).a == 1
 
 
+def test_the_data_are_not_overwritten(ds, fitted, tmp_path):
+    """A result put in the place of its own input would lose what it is yet to read."""
+    path = tmp_path / "in.zarr"
+    xpad.cluster_to_zarr(ds, path, keep_flux=True, **QUICK)
+    opened = xpad.open_dataset(path)
+    for place in (path, path / "inner.zarr"):
+        with pytest.raises(OptionError, match="in each other's place"):
+            xpad.cluster_to_zarr(opened, place, overwrite=True, **QUICK)
+        with pytest.raises(OptionError, match="in each other's place"):
+            xpad.predict_to_zarr(opened, fitted, place, overwrite=True, progress=False)
+    assert "FEDU" in xr.open_zarr(path)
+
+
 def test_a_failed_fit_leaves_nothing_behind(ds, tmp_path):
     with pytest.raises(xpad.XpadError):
         xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", min_positive=10_000, progress=False)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xpad.errors import OptionError, XpadError, XpadWarning
+from xpad.places import Place
 from xpad.presets import DEFAULT_PRESET, PRESETS, Settings
 
 if TYPE_CHECKING:
@@ -302,7 +303,7 @@ def run_cluster(arguments: argparse.Namespace) -> None:
         for name, value in vars(arguments).items()
         if name.startswith("set_")
     }
-    _require_apart(arguments.output, arguments.files)
+    Place.of(arguments.output).require_apart(arguments.files)
     with _scheduler(arguments.scheduler):
         out = xpad.cluster_to_zarr(
             _opened(arguments),
@@ -323,7 +324,7 @@ def run_predict(arguments: argparse.Namespace) -> None:
     """Label with a model and write."""
     import xpad
 
-    _require_apart(arguments.output, [*arguments.files, arguments.model])
+    Place.of(arguments.output).require_apart([*arguments.files, arguments.model])
     options = getattr(arguments, "set_storage_options", None)
     model = xpad.load_model(arguments.model, storage_options=options)
     with _scheduler(arguments.scheduler):
@@ -394,17 +395,6 @@ def run_demo(arguments: argparse.Namespace) -> None:
         overwrite=arguments.overwrite,
         progress=False if arguments.quiet else None,
     )
-
-
-def _require_apart(target: str, inputs: Sequence[str]) -> None:
-    """Refuse an output that is an input, or holds one, or lies in one."""
-    if "://" in target:
-        return
-    place = Path(target).resolve()
-    for name in inputs:
-        source = Path(name).resolve()
-        if place == source or place in source.parents or source in place.parents:
-            raise OptionError(f"the output {target} and the input {name} are in each other's place")
 
 
 def _report(out: xr.Dataset, model: Model, prefix: str, target: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from xpad.errors import OptionError
@@ -61,6 +61,25 @@ class Place:
         except (OSError, ValueError):
             return None
         return found
+
+    def require_apart(self, sources: Iterable[str]) -> None:
+        """Refuse a place that is a source of the data, or holds one, or lies in one.
+
+        Raises
+        ------
+        OptionError
+            Names both.
+        """
+        for source in sources:
+            here, there = (
+                Path(url).resolve() if "://" not in url else PurePosixPath(url)
+                for url in (self.url, source)
+            )  # fmt: skip
+            if here == there or here in there.parents or there in here.parents:
+                raise OptionError(
+                    f"the output {self.url} and the input {source} are in each other's place; give "
+                    "another name"
+                )
 
     def require_free(self, *, overwrite: bool) -> None:
         """Refuse a place that is taken, or that cannot be; see `xpad.paths.require_free`."""

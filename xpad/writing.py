@@ -135,6 +135,7 @@ def cluster_to_zarr(
     ds = as_dataset(obj)
     flux = selected(canonical_flux(ds, variable), settings)
     place = Place.of(store, resources.get("storage_options"))
+    place.require_apart(_sources(obj))
     stated = configuration(preset, settings, identity(ds, flux))
     stated |= {"prefix": prefix, "keep_flux": keep_flux}
     output = Output.begun(place, stated, prefix, overwrite=overwrite)
@@ -194,6 +195,7 @@ def predict_to_zarr(
     require_prefix(prefix)
     ds, flux = checked(obj, model, variable)
     place = Place.of(store, storage_options)
+    place.require_apart(_sources(obj))
     stated = configuration(model.preset, model.settings, identity(ds, flux))
     stated |= {"prefix": prefix, "keep_flux": keep_flux, "model": digest_of(model)}
     output = Output.begun(place, stated, prefix, overwrite=overwrite)
@@ -537,6 +539,12 @@ def _runs(
         if other != axis:
             number = number * size + i
     return np.asarray(number * bins + index[axis] // run)
+
+
+def _sources(obj: xr.Dataset | xr.DataArray) -> list[str]:
+    """The files or stores that data were opened from, as far as they say."""
+    found = obj.encoding.get("source", [])
+    return [found] if isinstance(found, str) else [str(source) for source in found]
 
 
 def _in_chunks(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
