@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import accumulate
@@ -120,7 +121,7 @@ class Records:
         import dask.array as da
 
         objects = self._objects(function, f"{name}-{uuid4().hex}", kwargs)
-        with one_blas_thread():
+        with one_blas_thread(), _one_thread_more():
             if combine is None:
                 return list(objects.compute().ravel())
             fold = partial(_fold, combine=combine)
@@ -151,7 +152,7 @@ class Records:
         # Models and grids are one node of the graph each, not a part of every task.
         bound = {k: delayed(v, pure=True, traverse=False) for k, v in kwargs.items()}
         return da.blockwise(
-            _call_block, tuple(letters.values()), *arguments, name=name, concatenate=True,
+            _call_block, tuple(letters.values()), *arguments, name=name, concatenate=None,
             align_arrays=False, adjust_chunks={i: _one for i in letters.values()},
             dtype=object, meta=_no_objects(len(letters)),
             function=function, given=self._given, whole=self.whole, **bound,
@@ -202,6 +203,21 @@ def one_blas_thread() -> Any:
     return threadpool_limits(limits=1, user_api="blas")
 
 
+def _one_thread_more() -> Any:
+    """Have dask run one thread more than there are cores, where nobody chose otherwise.
+
+    A thread that reads waits for Zarr's own, and would leave a core idle.
+    """
+    import dask.threaded
+    from dask.base import get_scheduler
+    from dask.system import CPU_COUNT
+
+    chosen = get_scheduler() not in (None, dask.threaded.get) or any(
+        dask.config.get(name, None) is not None for name in ("scheduler", "num_workers", "pool")
+    )
+    return nullcontext() if chosen else dask.config.set(num_workers=CPU_COUNT + 1)
+
+
 def positions(
     corner: Sequence[int], sizes: Sequence[int], whole: Sequence[int]
 ) -> NDArray[np.int64]:
@@ -233,7 +249,15 @@ def _call(
 def _call_block(*pieces: Any, whole: Sequence[int], **kwargs: Any) -> NDArray[np.object_]:
     n = len(pieces) - len(whole)
     corner = [int(start[0]) for start in pieces[n:]]
-    return _alone(_call(*pieces[:n], corner, whole=whole, **kwargs), len(whole))
+    arrays = [_only(piece) for piece in pieces[:n]]
+    return _alone(_call(*arrays, corner, whole=whole, **kwargs), len(whole))
+
+
+def _only(piece: Any) -> Any:
+    """The one block along dimensions that are not the records'; dask would copy it to join it."""
+    while isinstance(piece, list):
+        (piece,) = piece
+    return piece
 
 
 def _alone(item: Any, ndim: int) -> NDArray[np.object_]:

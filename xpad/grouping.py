@@ -158,17 +158,15 @@ def _test_rows(
     block: tuple[Any, ...], model: Model, split: Splitter
 ) -> Iterator[tuple[Floats, Integers]]:
     """Usable rows of a block that belong to the test split, and their positions."""
-    position = block[3]
-    chosen = split.split(position) == TEST
-    for at, (flux, energies, pitch_angles) in pieces(*block[:3]):
-        mine = chosen[at]
-        rows, flags = model.prepare(
-            flux[mine],
-            None if energies is None else energies[mine],
-            None if pitch_angles is None else pitch_angles[mine],
-        )
+    flux, energies, pitch_angles, position = block
+    chosen = np.flatnonzero(split.split(position) == TEST)
+    for at, piece in pieces(flux, energies, pitch_angles, chosen):
+        rows, flags = model.prepare(*piece)
         ok = flags == OK
-        yield rows[ok], position[at][mine][ok]
+        if ok.all():
+            yield rows, position[at]
+        else:
+            yield rows[ok], position[at][ok]
 
 
 def _drawn_ranks(n: int, settings: Settings) -> Integers:

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.normalisation import normalise_pads
+from xpad.pads import Pads, prepare
 from xpad.presets import Settings
-from xpad.regrid import Grid, pieces, to_grid
+from xpad.regrid import Grid, pieces
 from xpad.usable import OK, record_flags
 
 if TYPE_CHECKING:
@@ -21,67 +21,6 @@ if TYPE_CHECKING:
     from xpad.stages.pca import PCA
 
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Pads:
-    """Rows ready for the pipeline: normalised PADs on the grid, and what was measured."""
-
-    values: Floats
-    """(records, energies, pitch angles), NaN where missing."""
-    flux: Floats
-    """The same before background and normalisation."""
-    n_measured: NDArray[np.int32]
-    n_positive: NDArray[np.int32]
-    bad_axis: NDArray[np.bool_]
-    ever_measured: NDArray[np.bool_]
-    """(energies, pitch angles): bins that at least one of the records measured."""
-
-
-def prepare(
-    flux: Floats,
-    energy_table: NDArray[np.float64] | None,
-    pitch_angle_table: NDArray[np.float64] | None,
-    grid: Grid,
-    settings: Settings,
-    features: NDArray[np.bool_] | None = None,
-    seen: NDArray[np.bool_] | None = None,
-) -> Pads:
-    """Put PADs on the grid, take the background off, and normalise each.
-
-    Parameters
-    ----------
-    flux : (records, energies, pitch angles)
-    energy_table, pitch_angle_table : see `xpad.regrid.to_grid`
-    grid : Grid
-    settings : Settings
-    features : (energies, pitch angles) bool, optional
-        Bins in use; others count as missing.
-    seen : (energies, pitch angles) bool, optional
-        Bins known to be measured by other records; where that is all of them, none is looked for.
-    """
-    on_grid, bad_axis = to_grid(flux, grid, energy_table, pitch_angle_table)
-    pads = on_grid
-    if features is not None and not features.all():
-        pads = np.where(features, pads, np.float32(np.nan))
-    if settings.background is not None:
-        floor = np.asarray(settings.background, dtype=np.float32).reshape(-1, 1)
-        with np.errstate(invalid="ignore"):
-            pads = np.where(pads < floor, np.float32(0), pads)
-    measured = np.isfinite(pads)
-    normalised = normalise_pads(pads, settings.normalise, grid.pitch_angle)
-    with np.errstate(invalid="ignore"):
-        # Of what is left of the PAD: without flux at 90 degrees, "90deg" leaves nothing.
-        positive = normalised > 0
-    flat = (len(pads), pads.shape[1] * pads.shape[2])
-    return Pads(
-        normalised,
-        on_grid,
-        measured.reshape(flat).sum(axis=1, dtype=np.int32),
-        positive.reshape(flat).sum(axis=1, dtype=np.int32),
-        bad_axis,
-        seen if seen is not None and seen.all() else np.asarray(measured.any(axis=0)),
-    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -230,21 +169,16 @@ class Model:
         energy_table: NDArray[np.float64] | None = None,
         pitch_angle_table: NDArray[np.float64] | None = None,
     ) -> Pads:
-        """PADs on the model's grid, normalised."""
+        """PADs on the model's grid."""
+        contiguous = np.ascontiguousarray(flux)  # most of what follows goes through it row by row
         return prepare(
-            flux, energy_table, pitch_angle_table, self.grid, self.settings, self.features,
-            seen=np.ones_like(self.features),
-        )  # fmt: skip
+            contiguous, energy_table, pitch_angle_table, self.grid, self.settings, self.features
+        )
 
     def rows(self, pads: Pads) -> Floats:
-        """Rows of features."""
-        rows = pads.values.reshape(len(pads.values), self.features.size)
+        """Rows of features, normalised."""
+        rows = pads.normalised().reshape(len(pads.flux), self.features.size)
         return rows if self.features.all() else rows[:, self.features.ravel()]
-
-    def shapes(self, pads: Pads) -> Floats | None:
-        """The PADs over their own maximum, where that is how they are normalised."""
-        same = self.settings.normalise == "max" and self.settings.background is None
-        return pads.values if same and self.features.all() else None
 
     def flags(self, pads: Pads) -> NDArray[np.int8]:
         """Why each record is usable or not, by this model's features."""

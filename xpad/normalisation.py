@@ -53,8 +53,8 @@ def normalise_pads(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) 
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         usable = np.where(reference > 0, reference, np.float32(np.nan))
         found = np.asarray(flux / usable, dtype=np.float32)
-        overflown = np.isinf(found)
-    if overflown.any():
+    # What is divided by its own maximum is at most 1.
+    if not is_bounded(method) and (overflown := np.isinf(found)).any():
         # Over a reference next to nothing; infinity is no measurement.
         found[overflown] = np.nan
     return found

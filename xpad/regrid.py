@@ -23,7 +23,7 @@ SHORT, SHORT_SHARE = 1.25, 0.01
 GRID_TOLERANCE = 1e-3
 ROWS_AT_ONCE = 256
 """Small enough that a block's temporary arrays stay in the processor's cache."""
-PIECE = 2048
+PIECE = 4096
 """The same for the whole way of a PAD through the pipeline; large enough for a matrix product."""
 GAP = 2.5
 """Steps: across a wider gap between two bins of a table nothing is interpolated."""
@@ -400,16 +400,22 @@ def flat_records(
 
 
 def pieces(
-    flux: Any, energy_table: Any, pitch_angle_table: Any
-) -> Iterator[tuple[slice, tuple[Floats, Doubles | None, Doubles | None]]]:
-    """A block's flat records in pieces that stay in the processor's cache, and where each is."""
+    flux: Any,
+    energy_table: Any,
+    pitch_angle_table: Any,
+    chosen: NDArray[np.intp] | None = None,
+) -> Iterator[tuple[Any, tuple[Floats, Doubles | None, Doubles | None]]]:
+    """A block's flat records in pieces that stay in the processor's cache, and where each is.
+
+    Of the `chosen` records only, where they are given.
+    """
     values, energies, pitch_angles = flat_records(flux, energy_table, pitch_angle_table)
-    for start in range(0, len(values), PIECE):
-        at = slice(start, start + PIECE)
+    for start in range(0, len(values) if chosen is None else len(chosen), PIECE):
+        at = slice(start, start + PIECE) if chosen is None else chosen[start : start + PIECE]
         yield (
             at,
             (
-                np.ascontiguousarray(values[at]),
+                values[at],
                 None if energies is None else energies[at],
                 None if pitch_angles is None else pitch_angles[at],
             ),

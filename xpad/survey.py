@@ -13,8 +13,8 @@ from xpad import criteria
 from xpad.blocks import Records
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, record_dims, varies
-from xpad.model import prepare
 from xpad.normalisation import require_ninety
+from xpad.pads import prepare
 from xpad.presets import Settings
 from xpad.progress import Progress
 from xpad.regrid import Grid, common_grid, pieces, tables
@@ -139,16 +139,17 @@ def _survey(
     ever = np.zeros(grid.shape, dtype=bool)
     rows, at = [], []
     for piece, (values, energies, pitch_angles) in pieces(flux, energy_table, pitch_angle_table):
-        pads = prepare(values, energies, pitch_angles, grid, settings, seen=ever)
+        pads = prepare(values, energies, pitch_angles, grid, settings)
         codes[piece] = record_flags(
             pads.n_measured, pads.n_positive, pads.bad_axis,
             n_features=0, min_positive=settings.min_positive,
         )  # fmt: skip
-        ever |= pads.ever_measured
+        if not ever.all():
+            ever |= pads.measured.any(axis=0)
         if counted is not None:
             counted[piece] = pads.n_measured
         drawn = chosen[piece] & (pads.n_positive > 0)
-        rows.append(pads.values[drawn])
+        rows.append(pads.normalised(drawn))
         at.append(position[piece][drawn])
     kept = None
     if splitter is not None:

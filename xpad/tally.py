@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from xpad.normalisation import normalise_pads
-
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -59,50 +57,59 @@ class Tally:
     def of(
         cls,
         flux: NDArray[np.float32],
+        measured: NDArray[np.bool_],
         labels: NDArray[np.integer],
         k: int,
         run: Integers,
-        shapes: NDArray[np.float32] | None = None,
     ) -> Tally:
         """Take the sums of a few thousand records.
 
         Parameters
         ----------
         flux : (records, energies, pitch angles) float32
-            On one grid, NaN where missing.
+            Non-negative, on one grid.
+        measured : (records, energies, pitch angles) bool
+            Where it is not, the flux may be anything.
         labels : (records,)
             Negative ones belong to no cluster.
         k : int
         run : (records,)
             The run of records that each belongs to.
-        shapes : (records, energies, pitch angles) float32, optional
-            The PADs over their own maximum, where they are known.
         """
         n, energies, angles = flux.shape
-        zeros = np.fmax(flux, np.float32(0))
-        measured = np.isfinite(flux).astype(np.float32)
-        if shapes is None:
-            shapes = normalise_pads(flux, "max", np.empty(0))
+        whole = bool(measured.all())
+        zeros = flux if whole else np.where(measured, flux, np.float32(0))
+        largest = zeros.reshape(n, -1).max(axis=1, initial=0)
+        # A PAD over its maximum has a shape only where that has a reciprocal.
+        shaped = largest >= np.finfo(np.float32).tiny
         member = (np.arange(k)[:, None] == labels).astype(np.float32)
+        scaled = np.where(shaped, member, np.float32(0)) / np.where(shaped, largest, np.float32(1))
 
-        def summed(values: NDArray[np.float32]) -> Doubles:
-            sums = member @ values.reshape(n, energies * angles)
-            return sums.astype(np.float64).reshape(k, energies, angles)
+        def summed(weights: NDArray[np.float32], values: NDArray[np.float32]) -> Doubles:
+            sums = weights @ values.reshape(n, energies * angles)
+            return sums.astype(np.float64).reshape(-1, energies, angles)
 
+        count = np.bincount(labels[labels >= 0].astype(np.int64), minlength=k)
+        both = summed(np.concatenate([member, scaled]), zeros)
+        positive = summed(member, (zeros > 0).astype(np.float32))
+        every = np.broadcast_to(count[:, None, None].astype(np.float64), positive.shape)
         # Sums along an axis of a few bins are slow; products are not.
         ones = np.ones(angles, np.float32)
-        sums, numbers = (
-            (a.reshape(-1, angles) @ ones).reshape(n, energies) for a in (zeros, measured)
-        )
+        sums = (zeros.reshape(-1, angles) @ ones).reshape(n, energies)
+        numbers = np.full((n, energies), np.float32(angles))
+        if not whole:
+            ones_there = measured.astype(np.float32)
+            every = summed(member, ones_there)
+            numbers = (ones_there.reshape(-1, angles) @ ones).reshape(n, energies)
         spectrum = sums / np.maximum(numbers, np.float32(1))
         order = np.argsort(run, kind="stable")
         runs, starts = np.unique(run[order], return_index=True)
         return cls(
-            count=np.bincount(labels[labels >= 0].astype(np.int64), minlength=k),
-            measured=summed(measured),
-            positive=summed(np.sign(zeros)),
-            shape=summed(np.fmax(shapes, np.float32(0))),
-            level=summed(zeros),
+            count=count,
+            measured=every,
+            positive=positive,
+            shape=both[k:],
+            level=both[:k],
             run=runs,
             spectrum=np.add.reduceat(spectrum[order].astype(np.float64), starts, axis=0),
             spectra=np.add.reduceat((numbers[order] > 0).astype(np.float64), starts, axis=0),

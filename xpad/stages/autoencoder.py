@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple, Protocol, runtime_checkable
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,12 +42,12 @@ log = logging.getLogger(__name__)
 Float32 = NDArray[np.float32]
 
 VALIDATION_BATCH = 512
-ENCODE_ROWS = (512, 2048)
+ENCODE_ROWS = (512, 4096)
 
 Checkpoint = dict[str, NDArray[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Autoencoder:
     """A trained autoencoder of `n` features and `h` hidden units, as plain float32 arrays.
 
@@ -460,10 +461,8 @@ class _Loaded:
         return self._rows.deal.sizes
 
 
-def _put(block: Float32) -> Any:
-    import jax
-
-    return jax.device_put(block)
+def _put(arrays: Any) -> Any:
+    return _import_jax().device_put(arrays)
 
 
 @dataclass
@@ -556,7 +555,7 @@ def _by_blocks(program: Callable[..., Any], model: Autoencoder, x: Float32) -> l
     NumPy's, which were also slower here).
     """
     found: list[list[Float32]] = []
-    weights = _weights(model)
+    weights, fill = _on_device(model)
     small, large = ENCODE_ROWS
     start = 0
     while start < len(x) or not found:
@@ -566,16 +565,24 @@ def _by_blocks(program: Callable[..., Any], model: Autoencoder, x: Float32) -> l
         if len(rows) < size:
             padded = np.zeros((size, x.shape[1]), np.float32)
             padded[: len(rows)] = rows
-        found.append([np.asarray(a)[: len(rows)] for a in program(weights, padded, model.fill)])
+        found.append([np.asarray(a)[: len(rows)] for a in program(weights, padded, fill)])
         start += size
     return found[0] if len(found) == 1 else [np.concatenate(a) for a in zip(*found, strict=True)]
 
 
-def _weights(model: Autoencoder) -> dict[str, dict[str, Float32]]:
-    return {
-        "encoder": {"kernel": model.encoder_kernel, "bias": model.encoder_bias},
-        "decoder": {"kernel": model.decoder_kernel, "bias": model.decoder_bias},
-    }
+_held: WeakKeyDictionary[Autoencoder, Any] = WeakKeyDictionary()
+
+
+def _on_device(model: Autoencoder) -> Any:
+    """A network's weights and its fill on JAX's device, put there once."""
+    found = _held.get(model)
+    if found is None:
+        weights = {
+            "encoder": {"kernel": model.encoder_kernel, "bias": model.encoder_bias},
+            "decoder": {"kernel": model.decoder_kernel, "bias": model.decoder_bias},
+        }
+        found = _held[model] = _put((weights, model.fill))
+    return found
 
 
 def _model(weights: Any, fill: Float32, output: str, masked: bool) -> Autoencoder:
