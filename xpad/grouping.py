@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xpad.components import Components
 from xpad.errors import NotEnoughDataError, OptionError, warn
+from xpad.memory import release
 from xpad.model import Model
 from xpad.presets import Settings
 from xpad.progress import Progress
@@ -39,6 +40,7 @@ look at cells, so that neither memory nor time grows with them."""
 
 def group(flux: xr.DataArray, trained: Trained, space: Workspace, progress: Progress) -> Model:
     """Fit components and clusters to the test split: two passes over the data."""
+    release()
     model, split = trained.model, trained.split
     n = int(np.count_nonzero(trained.codes == TEST))
     _require_components(n, model)
@@ -50,8 +52,11 @@ def group(flux: xr.DataArray, trained: Trained, space: Workspace, progress: Prog
         )  # fmt: skip
     model = replace(model, pca=pca.from_moments(moments, model.settings.n_components))
     components = project(flux, model, split, trained.codes, space, progress)
+    release()
     with progress.step("clusters"):
-        return _clustered(components, model)
+        found = _clustered(components, model)
+    release()
+    return found
 
 
 def project(

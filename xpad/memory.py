@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from pathlib import Path
 
 from xpad.errors import OptionError
@@ -61,6 +63,14 @@ def available() -> int:
     return min([*found, *([own] if own else [])])
 
 
+def release() -> None:
+    """Give memory that is no longer in use back to the system, which glibc else may keep."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other libraries need and have none
+        if trim is not None:
+            trim(0)
+
+
 def _limit_in(file: Path) -> int | None:
     try:
         text = file.read_text().strip()
@@ -70,8 +80,6 @@ def _limit_in(file: Path) -> int | None:
 
 
 def _worker_limit() -> int | None:
-    import sys
-
     if "distributed" not in sys.modules:
         return None
     from distributed import get_worker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from xpad.errors import OptionError
 __all__ = ["CELLS_PER_BANDWIDTH", "Cells", "checked", "distinct", "grouped"]
 
 Float64 = NDArray[np.float64]
-Int64 = NDArray[np.int64]
+Integers = NDArray[np.int32 | np.int64]
 
 CELLS_PER_BANDWIDTH = 256
 """Edges of a cell that make a bandwidth of mean shift, where the points are not too many; a power
@@ -33,7 +33,7 @@ class Cells:
     ----------
     size : float
         Edge of a cell.
-    index : (c, m) int64
+    index : (c, m) int32 or int64
         Which cells hold points, in lexicographic order: cell i spans i·size to (i + 1)·size.
     moments : (2 + c, m) float64
         Of each cell: the number of its points, the sum of their squares, and the sums of their
@@ -42,7 +42,7 @@ class Cells:
     """
 
     size: float
-    index: Int64
+    index: Integers
     moments: Float64
     max_cells: int = MAX_CELLS
 
@@ -57,21 +57,24 @@ class Cells:
         border = np.nonzero(place == index)
         index[border] -= index[border] % (2 * CELLS_PER_BANDWIDTH) == CELLS_PER_BANDWIDTH // 2
         moments = [None, np.einsum("ij,ij->j", columns, columns), *columns]
-        return cls._summed(size, index.astype(np.int64), moments, max_cells)._bounded()
+        return cls._summed(size, _whole(index), moments, max_cells)._bounded()
 
     @classmethod
     def _summed(
-        cls, size: float, index: Int64, moments: Iterable[Float64 | None], max_cells: int
+        cls, size: float, index: Integers, moments: Iterable[Float64 | None], max_cells: int
     ) -> Cells:
         first, member = grouped(index)
-        sums = [np.bincount(member, column, minlength=len(first)) for column in moments]
-        return cls(size, index.take(first, axis=1), np.stack(sums).astype(np.float64), max_cells)
+        columns = list(moments)
+        sums = np.empty((len(columns), len(first)))
+        for total, column in zip(sums, columns, strict=True):
+            total[:] = np.bincount(member, column, minlength=len(first))
+        return cls(size, index.take(first, axis=1), sums, max_cells)
 
     def __len__(self) -> int:
         return self.index.shape[1]
 
     @property
-    def count(self) -> Int64:
+    def count(self) -> Integers:
         """Points of each cell, (m,)."""
         return self.moments[0].astype(np.int64)
 
@@ -96,17 +99,19 @@ class Cells:
             b = b.coarsened(2)
         if a.size != b.size:
             raise OptionError(f"cells of sizes {self.size} and {other.size} cannot be merged")
-        index = np.concatenate([a.index, b.index], axis=1)
-        if index.size == 0:
-            return a
-        key, _ = _keys(index)
-        order = np.argsort(key, kind="stable")  # which takes two ordered runs as it finds them
-        new = _differs_from_before(key[order])
-        both = np.concatenate([a.moments, b.moments], axis=1)
-        moments = both.take(order[new], axis=1)
-        again = np.flatnonzero(~new)  # at most once a cell, as each side has it once
-        moments[:, (np.cumsum(new) - 1)[again]] += both[:, order[again]]
-        return Cells(a.size, index.take(order[new], axis=1), moments, a.max_cells)._bounded()
+        if len(a) == 0 or len(b) == 0:
+            return a if len(b) == 0 else b
+        (key_a, key_b), decoded = _common_keys(a.index, b.index)
+        key = np.concatenate([key_a, key_b])
+        key.sort(kind="stable")  # which takes two ordered runs as it finds them
+        key = key[_differs_from_before(key)]
+        at_a, at_b = np.searchsorted(key, key_a), np.searchsorted(key, key_b)
+        moments = np.zeros((len(a.moments), len(key)))
+        for i in range(len(moments)):
+            moments[i, at_a] = a.moments[i]
+            moments[i, at_b] += b.moments[i]  # each side has a cell once
+        del key_a, key_b, at_a, at_b
+        return Cells(a.size, decoded(key), moments, a.max_cells)._bounded()
 
     def _bounded(self) -> Cells:
         cells = self
@@ -136,6 +141,12 @@ class Cells:
         return self._summed(self.size * factor, self.index // factor, self.moments, self.max_cells)
 
 
+def _whole(index: Float64) -> Integers:
+    """The same as integers, in half the memory where they fit."""
+    narrow = np.abs(index).max(initial=0) < np.iinfo(np.int32).max // 2
+    return index.astype(np.int32 if narrow else np.int64)
+
+
 def checked(x: ArrayLike) -> Float64:
     """`x` as float64 points, if they are finite."""
     points = np.asarray(x, dtype=np.float64)
@@ -146,12 +157,12 @@ def checked(x: ArrayLike) -> Float64:
     return points
 
 
-def distinct(index: Int64) -> Int64:
+def distinct(index: Integers) -> Integers:
     """The different columns of `index`, in lexicographic order."""
     return index.take(grouped(index)[0], axis=1)
 
 
-def grouped(index: Int64) -> tuple[Int64, Int64]:
+def grouped(index: Integers) -> tuple[Integers, Integers]:
     """Equal columns: the first of each group, and the group of each, in lexicographic order."""
     n = index.shape[1]
     if index.size == 0:
@@ -164,28 +175,61 @@ def grouped(index: Int64) -> tuple[Int64, Int64]:
     return order[new], member
 
 
-def _differs_from_before(key: Int64) -> NDArray[np.bool_]:
+def _differs_from_before(key: Integers) -> NDArray[np.bool_]:
     new = np.ones(len(key), bool)
     np.not_equal(key[1:], key[:-1], out=new[1:])
     return new
 
 
-def _keys(index: Int64) -> tuple[Int64, int]:
+def _keys(index: Integers) -> tuple[Integers, int]:
     """A number for each column that sorts as the column does, and how many bits it takes."""
-    low = index.min(axis=1)
-    spans = [int(span) for span in index.max(axis=1) - low + 1]
+    low, spans = _box(index)
     if math.prod(spans) >= 2**62:
         key = np.unique(index, axis=1, return_inverse=True)[1].reshape(-1)
         return key, len(key).bit_length()
+    return _packed(index, low, spans), math.prod(spans).bit_length()
+
+
+def _common_keys(
+    a: Integers, b: Integers
+) -> tuple[tuple[Integers, Integers], Callable[[Integers], Integers]]:
+    """Such numbers for the columns of both, and what makes columns of them again."""
+    boxes = [_box(index) for index in (a, b)]
+    low = np.min([low for low, _ in boxes], axis=0)
+    high = np.max([low + spans for low, spans in boxes], axis=0)
+    spans = [int(n) for n in high - low]
+    if math.prod(spans) >= 2**62:
+        columns, member = np.unique(np.concatenate([a, b], axis=1), axis=1, return_inverse=True)
+        member = member.reshape(-1).astype(np.int64)
+        return (member[: a.shape[1]], member[a.shape[1] :]), lambda key: columns.take(key, axis=1)
+
+    def decoded(key: Integers) -> Integers:
+        found = np.empty((len(spans), len(key)), np.result_type(a, b))
+        for axis in reversed(range(len(spans))):
+            key, found[axis] = np.divmod(key, spans[axis])
+        found += low[:, None].astype(found.dtype)
+        return found
+
+    return (_packed(a, low, spans), _packed(b, low, spans)), decoded
+
+
+def _box(index: Integers) -> tuple[Integers, list[int]]:
+    """The least index along each axis, and how many there are from it to the greatest."""
+    low = index.min(axis=1)
+    low = low.astype(np.int64)
+    return low, [int(span) for span in index.max(axis=1) - low + 1]
+
+
+def _packed(index: Integers, low: Integers, spans: Sequence[int]) -> Integers:
     key = np.zeros(index.shape[1], np.int64)
     for row, least, span in zip(index, low, spans, strict=True):
         key *= span
         key += row
         key -= least
-    return key, math.prod(spans).bit_length()
+    return key
 
 
-def _stable_order(key: Int64, bits: int) -> Int64:
+def _stable_order(key: Integers, bits: int) -> Integers:
     """As np.argsort(key, kind="stable"), but several times as fast where there is room for it."""
     row_bits = len(key).bit_length()
     if bits + row_bits > 63:
