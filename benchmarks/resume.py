@@ -31,11 +31,11 @@ def cluster(store: str, target: str, records: int, epochs: int) -> dict[str, Any
     import warnings
 
     import xpad
-    from xpad import writing
+    from xpad import regions
 
     warnings.simplefilter("ignore")
     # Regions as small as this, for a kill to fall between them.
-    writing.CHUNK, writing.REGION = 2**14, 2**14
+    regions.CHUNK, regions.REGION = 2**14, 2**14
     log = logging.getLogger("xpad.progress")
     log.setLevel(logging.INFO)
     handler = logging.StreamHandler(sys.stdout)

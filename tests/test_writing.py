@@ -30,8 +30,8 @@ RESULTS = ("pad_label", "pad_flag", "pad_split", "pad_error", "pad_pc")
 
 @pytest.fixture(autouse=True)
 def _small_regions(monkeypatch):
-    monkeypatch.setattr(writing, "CHUNK", 100)
-    monkeypatch.setattr(writing, "REGION", 200)
+    monkeypatch.setattr("xpad.regions.CHUNK", 100)
+    monkeypatch.setattr("xpad.regions.REGION", 200)
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,7 @@ def test_other_chunks_go_on_with_the_same_store(ds, expected, tmp_path, monkeypa
     with monkeypatch.context() as patched, cut_off():
         cut_off_after(patched, 2)
         xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK)
-    monkeypatch.setattr(writing, "CHUNK", 333)
+    monkeypatch.setattr("xpad.regions.CHUNK", 333)
     out = xpad.cluster_to_zarr(ds.chunk(time=77), tmp_path / "out.zarr", **QUICK)
     assert_same(out, expected)
 
@@ -306,8 +306,8 @@ def test_killed_at_any_moment(tmp_path):
             warnings.simplefilter("ignore")
             from conftest import QUICK, made
             import xpad
-            from xpad import writing
-            writing.CHUNK, writing.REGION = 500, 500
+            from xpad import regions
+            regions.CHUNK, regions.REGION = 500, 500
             ds = made(20_000, chunks={{"time": 500}})
             print("begins", flush=True)
             xpad.cluster_to_zarr(ds, sys.argv[1], **(QUICK | {{"epochs": 40, "patience": None}}))

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial as bind
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from xpad.scratch import Scratch
 from xpad.stages.parts import over
+from xpad.workers import client
 
 Floats = NDArray[np.float32]
 T = TypeVar("T")
@@ -51,16 +53,24 @@ class Components:
     def reduce(self, partial: Callable[[Floats], T]) -> T:
         """``partial(part) + partial(part) + …`` over all parts, as a tree, in one compute."""
         if self._rows is not None:
-            parts = [self._rows[i : i + PART] for i in range(0, max(self.n, 1), PART)]
-            with ThreadPoolExecutor() as pool:
-                return over(_in_order(pool, partial, parts))(_same)
+            parts: Any = [self._rows[i : i + PART] for i in range(0, max(self.n, 1), PART)]
+            return _reduced_here(partial, parts)
+        assert self._scratch is not None
+        groups = _grouped(self._names, self.n)
+        of_parts = bind(_of_parts, partial, self._scratch)
+        if client() is None:
+            return _reduced_here(of_parts, groups)
         from dask.delayed import delayed
 
-        task = delayed(_of_parts, pure=False)
-        groups = _grouped(self._names, self.n)
-        sums = [task(partial, self._scratch, names) for names in groups]
-        total: T = _added(sums).compute()
+        task = delayed(of_parts, pure=False)
+        total: T = _added([task(names) for names in groups]).compute()
         return total
+
+
+def _reduced_here(function: Callable[[Any], T], parts: Iterable[Any]) -> T:
+    """In threads of this process, with few results held at a time."""
+    with ThreadPoolExecutor() as pool:
+        return over(_in_order(pool, function, parts))(_same)
 
 
 def _of_parts(partial: Callable[[Floats], Any], scratch: Scratch, names: Sequence[str]) -> Any:
