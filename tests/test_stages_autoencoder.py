@@ -1,5 +1,6 @@
 """The autoencoder against plain NumPy, and its row-wise promises."""
 
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xpad.errors import NotEnoughDataError, OptionError, TrainingError
-from xpad.stages import autoencoder, deal
+from xpad.stages import autoencoder, deal, network
 from xpad.stages.autoencoder import encode, reconstruct, train
 
 WEIGHTS = ("encoder_kernel", "encoder_bias", "decoder_kernel", "decoder_bias")
@@ -24,7 +25,7 @@ def records(n, features=8, seed=0, missing=0.0):
 
 
 def initial_weights(features, hidden, output, masked, seed):
-    weights = autoencoder._programs(hidden, features, output, masked).start(seed).weights
+    weights = network.programs(hidden, features, output, masked).start(seed).weights
     return autoencoder._model(weights, np.zeros(features, np.float32), output, masked)
 
 
@@ -260,9 +261,66 @@ def test_a_rows_encoding_does_not_depend_on_its_company(model, cuts):
     assert np.concatenate([reconstruct(model, part) for part in parts]).tobytes() == y.tobytes()
 
 
+ON_CORES = """
+import hashlib, os, sys
+cores = sorted(os.sched_getaffinity(0))[: int(sys.argv[1])]
+os.sched_setaffinity(0, cores)
+import numpy as np
+from xpad.stages.autoencoder import train
+x = np.random.default_rng(0).random((3000, 204), dtype=np.float32)
+for options in ({}, {"optimiser": "muon", "schedule": "onecycle", "learning_rate": 0.03}):
+    model, _ = train(x[:2000], x[2000:], epochs=2, **options)
+    weights = [model.encoder_kernel, model.encoder_bias, model.decoder_kernel, model.decoder_bias]
+    print(hashlib.sha256(b"".join(w.tobytes() for w in weights)).hexdigest())
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs two cores",
+)
+def test_training_does_not_depend_on_the_number_of_cores():
+    one, two = (
+        subprocess.run(
+            [sys.executable, "-c", ON_CORES, cores], capture_output=True, text=True, check=True
+        ).stdout
+        for cores in ("1", "2")
+    )
+    assert len(set(one.split())) == 2
+    assert one == two
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_muon_goes_on_from_a_checkpoint_to_the_same_end(cut):
+    x = records(600)
+    options = {"optimiser": "muon", "schedule": "onecycle", "learning_rate": 0.03, "epochs": 4}
+    saved = []
+    whole, course = train(x[:400], x[400:], save=saved.append, patience=None, **options)
+    again, course_again = train(x[:400], x[400:], resume=saved[cut - 1], patience=None, **options)
+    for name in WEIGHTS:
+        assert getattr(whole, name).tobytes() == getattr(again, name).tobytes()
+    assert course.val_loss.tolist() == course_again.val_loss.tolist()
+
+
+def test_a_fast_training_is_ahead_of_the_published_one():
+    x = records(3000)
+    _, published = train(x[:2000], x[2000:], epochs=40, patience=None)
+    _, fast = train(
+        x[:2000], x[2000:], epochs=8, patience=None,
+        optimiser="muon", schedule="onecycle", learning_rate=0.03,
+    )  # fmt: skip
+    assert fast.val_loss[-1] < published.val_loss[-1]
+
+
+@pytest.mark.parametrize("options", [{"optimiser": "sgd"}, {"schedule": "linear"}])
+def test_an_unknown_rule_of_training_is_refused(options):
+    with pytest.raises(OptionError, match="it can be"):
+        train(records(30), records(30), **options)
+
+
 def test_compilations_are_bounded():
     features, batch = 5, 8
-    programs = autoencoder._programs(2, features, "sigmoid", False)
+    programs = network.programs(2, features, "sigmoid", False)
     x = records(4000, features=features)
     lengths = [1, 2, 7, 8, 9, 31, 33, 100, 127, 128, 200, 300, 500, 513, 700, 999, 1500, 2100, 3e3]
     for n in map(int, [*lengths, 4000]):

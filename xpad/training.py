@@ -136,7 +136,7 @@ def _trained(
 
 
 def _validation_batch() -> int:
-    from xpad.stages.autoencoder import VALIDATION_BATCH
+    from xpad.stages.network import VALIDATION_BATCH
 
     return VALIDATION_BATCH
 
@@ -210,6 +210,8 @@ def train_samples(
         restore_best=settings.restore_best,
         min_steps=settings.min_steps,
         random_state=settings.seed("encoder"),
+        optimiser="muon" if settings.training == "fast" else "adam",
+        schedule="onecycle" if settings.training == "fast" else "constant",
         progress=ended,
         save=checkpoint.save_training if checkpoint.place is not None else None,
         resume=checkpoint.load(TRAINING),

@@ -316,7 +316,8 @@ class Output:
 
     def _write_skeleton(self, kept: xr.Dataset, layout: Layout) -> None:
         """Everything but what the regions bring; a label not yet written reads as -1."""
-        template, encoding = kept.copy(), {}
+        held = {n: v for n, v in kept.variables.items() if _in_memory(v, layout)}
+        template, encoding = kept.drop_indexes([n for n in held if n in kept.xindexes]), {}
         for name, variable in kept.variables.items():
             template[name].encoding = {}
             if layout.dim not in variable.dims:
@@ -324,7 +325,7 @@ class Output:
             encoding[name] = _encoding(variable, layout)
             if name in self._results(kept):
                 encoding[name]["fill_value"] = np.nan if variable.dtype.kind == "f" else -1
-            if _by_region(variable, layout):
+            if name in held or _by_region(variable, layout):
                 template[name] = xr.Variable(
                     variable.dims, _nothing(variable, layout), variable.attrs
                 )  # fmt: skip
@@ -336,6 +337,19 @@ class Output:
             **self.place.zarr_arguments, mode="w-", compute=False, consolidated=False,
             zarr_format=3, encoding=encoding,
         )  # fmt: skip
+        # Times and the like at once, so that none is missing meanwhile; encoding copies them.
+        for at in layout.regions() if held else ():
+            self._write_variables(held, at, layout)
+
+    def _write_variables(
+        self, variables: Mapping[Hashable, xr.Variable], at: slice, layout: Layout
+    ) -> None:
+        part = {n: v.isel({layout.dim: at}).to_base_variable() for n, v in variables.items()}
+        # Without an index: xarray takes a dimension's for one that the store holds already.
+        chunked = {n: v.chunk({layout.dim: layout.chunk}) for n, v in part.items()}
+        xr.Dataset(coords=xr.Coordinates(chunked, indexes={})).to_zarr(
+            **self.place.zarr_arguments, region={layout.dim: at}, consolidated=False
+        )
 
     def _consolidate(self) -> None:
         import zarr
@@ -393,10 +407,7 @@ class Output:
         dims: tuple[Hashable, ...],
     ) -> None:
         if others:
-            part = {n: v.isel({layout.dim: at}) for n, v in others.items()}
-            xr.Dataset(part).chunk({layout.dim: layout.chunk}).to_zarr(
-                **self.place.zarr_arguments, region={layout.dim: at}, consolidated=False
-            )
+            self._write_variables(others, at, layout)
         where = tuple(at if d == layout.dim else slice(None) for d in dims)
         ordered = columns.transpose(*dims, "column").values
         for name, first in (("label", 0), ("flag", 1), ("error", 2), ("split", 3)):
@@ -453,6 +464,13 @@ def _by_region(variable: xr.Variable, layout: Layout) -> bool:
     )
 
 
+def _in_memory(variable: xr.Variable, layout: Layout) -> bool:
+    """Whether a variable is numbers that are in memory for every record, as times are."""
+    return (
+        variable.chunks is None and layout.dim in variable.dims and variable.dtype.kind in "biufmM"
+    )
+
+
 def _encoding(variable: xr.Variable, layout: Layout) -> dict[str, Any]:
     from zarr.codecs import BloscCodec
 
@@ -460,7 +478,7 @@ def _encoding(variable: xr.Variable, layout: Layout) -> dict[str, Any]:
     found: dict[str, Any] = {"chunks": tuple(chunks)}
     if variable.dtype.kind in "biufmM":
         found["compressors"] = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),)
-    if variable.chunks is not None and variable.dtype.kind in "mM":
+    if variable.dtype.kind in "mM":
         units = "nanoseconds" + (" since 1970-01-01" if variable.dtype.kind == "M" else "")
         found |= {"units": units, "dtype": "int64", "fill_value": np.iinfo(np.int64).min}
     return found

@@ -16,8 +16,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xpad.errors import NotEnoughDataError, OptionError, TrainingError
 from xpad.stages.deal import Deal, empty_block
+from xpad.stages.network import VALIDATION_BATCH, Programs, State, import_jax, programs
 
 __all__ = [
     "Autoencoder",
@@ -41,7 +41,6 @@ log = logging.getLogger(__name__)
 
 Float32 = NDArray[np.float32]
 
-VALIDATION_BATCH = 512
 ENCODE_ROWS = (512, 4096)
 
 Checkpoint = dict[str, NDArray[Any]]
@@ -85,7 +84,7 @@ class History:
     val_loss : (epochs,)
         Loss over the validation rows at the end of each epoch.
     steps : int
-        Adam steps taken.
+        Steps taken.
     best_epoch : int
         The epoch, counted from zero, with the lowest validation loss.
     stopped_early : bool
@@ -137,6 +136,8 @@ def train(
     restore_best: bool = False,
     min_steps: int = 0,
     random_state: int = 0,
+    optimiser: str = "adam",
+    schedule: str = "constant",
     progress: Callable[[int, float, float], None] | None = None,
     save: Callable[[Checkpoint], None] | None = None,
     resume: Checkpoint | None = None,
@@ -155,17 +156,21 @@ def train(
         False: a missing value is a zero, also in the loss. True: a missing input is replaced with
         the feature's mean over the training rows, and the loss is over the measured bins only.
     epochs, batch_size, learning_rate
-        Passes over the training rows, rows in an Adam step, and Adam's rate.
+        Passes over the training rows, rows in a step, and the rate of a step, at its peak.
     patience : int or None
         Stop once the validation loss has not fallen below its lowest for so many epochs in a row.
         None: never.
     restore_best : bool
         Return the weights of the epoch with the lowest validation loss, not the last ones.
     min_steps : int
-        Take at least so many Adam steps: `epochs` is raised to what that needs, and no earlier
+        Take at least so many steps: `epochs` is raised to what that needs, and no earlier
         stop is made.
     random_state : int
         Seed of the initial weights and of the order of the rows.
+    optimiser : {"adam", "muon"}
+        What makes a step of a gradient.
+    schedule : {"constant", "onecycle"}
+        The rate over the steps: always the same, or up to its peak and down to zero along cosines.
     progress : callable, optional
         Called after each epoch with its number (from zero), loss and validation loss.
     save : callable, optional
@@ -208,7 +213,16 @@ def train(
     train_rows = _source(x_train, "x_train", batch_size)
     val_rows = _source(x_val, "x_val", VALIDATION_BATCH)
     _check_training(
-        train_rows, val_rows, n_hidden, output, epochs, batch_size, learning_rate, patience
+        train_rows,
+        val_rows,
+        n_hidden,
+        output,
+        epochs,
+        batch_size,
+        learning_rate,
+        patience,
+        optimiser,
+        schedule,
     )
     n = train_rows.shape[1]
     hidden = max(n // 2, 1) if n_hidden is None else n_hidden
@@ -217,24 +231,27 @@ def train(
     deal = train_rows.deal
     train_blocks, val_blocks = _Loaded(train_rows), _Loaded(val_rows)
     epochs = max(epochs, math.ceil(min_steps / deal.steps))
-    programs = _programs(hidden, n, output, masked)
-    state, so_far = programs.start(random_state), _Course()
+    program = programs(hidden, n, output, masked, optimiser)
+    rates = _rates(schedule, learning_rate, epochs * deal.steps)
+    padded_steps = deal.padded_rows // batch_size
+    state, so_far = program.start(random_state), _Course()
     if resume is not None:
         state, so_far = _resumed(state, resume)
 
     for epoch in range(len(so_far.losses), epochs):
         if so_far.ended(patience, min_steps, deal.steps):
             break
-        total = _Mean()
+        total, first = _Mean(), epoch * deal.steps
         for block, loaded in train_blocks.each(_shuffle(random_state, epoch, 0, len(deal.sizes))):
             rows = deal.sizes[block]
             order = np.arange(deal.padded_rows, dtype=np.int32)
             order[:rows] = _shuffle(random_state, epoch, 1 + block, rows)
-            state, *sums = programs.train_block(
-                state, loaded, order, rows, fill, learning_rate, batch_size
+            state, *sums = program.train_block(
+                state, loaded, order, rows, fill, rates(first, padded_steps), batch_size
             )
+            first += math.ceil(rows / batch_size)
             total.add(*sums)
-        loss, val_loss = total.value(), _loss(programs, state.weights, val_blocks, fill)
+        loss, val_loss = total.value(), _loss(program, state.weights, val_blocks, fill)
         _check_finite(loss, val_loss, epoch, epochs, learning_rate)
         log.debug("epoch %d: loss %.6g, val_loss %.6g", epoch, loss, val_loss)
         if so_far.add(loss, val_loss) and restore_best:
@@ -285,7 +302,7 @@ def encode(model: Autoencoder, x: ArrayLike) -> Float32:
     (300, 4)
     """
     n, hidden = model.encoder_kernel.shape
-    program = _programs(hidden, n, model.output, model.masked).encode
+    program = programs(hidden, n, model.output, model.masked).encode
     return _by_blocks(program, model, _rows(x, "x", n))[0]
 
 
@@ -315,7 +332,7 @@ def encode_with_error(model: Autoencoder, x: ArrayLike) -> tuple[Float32, Float3
     True
     """
     n, hidden = model.encoder_kernel.shape
-    program = _programs(hidden, n, model.output, model.masked).encode_with_error
+    program = programs(hidden, n, model.output, model.masked).encode_with_error
     encoding, error = _by_blocks(program, model, _rows(x, "x", n))
     return encoding, error
 
@@ -341,7 +358,7 @@ def reconstruct(model: Autoencoder, encoding: ArrayLike) -> Float32:
     (300, 8)
     """
     n, hidden = model.encoder_kernel.shape
-    program = _programs(hidden, n, model.output, model.masked).decode
+    program = programs(hidden, n, model.output, model.masked).decode
     return _by_blocks(program, model, _rows(encoding, "encoding", hidden))[0]
 
 
@@ -392,6 +409,8 @@ def _check_training(
     batch_size: int,
     learning_rate: float,
     patience: int | None,
+    optimiser: str,
+    schedule: str,
 ) -> None:
     for name, rows in (("training", x_train), ("validation", x_val)):
         if rows.shape[0] == 0:
@@ -406,6 +425,12 @@ def _check_training(
         )
     if output not in ("sigmoid", "linear"):
         raise OptionError(f"output={output!r}; it can be 'sigmoid' or 'linear'")
+    for option, chosen, choices in (
+        ("optimiser", optimiser, ("adam", "muon")),
+        ("schedule", schedule, ("constant", "onecycle")),
+    ):
+        if chosen not in choices:
+            raise OptionError(f"{option}={chosen!r}; it can be {choices[0]!r} or {choices[1]!r}")
     for option, value in (("epochs", epochs), ("batch_size", batch_size), ("n_hidden", n_hidden)):
         if value is not None and value < 1:
             raise OptionError(f"{option}={value}; it must be at least 1")
@@ -462,7 +487,7 @@ class _Loaded:
 
 
 def _put(arrays: Any) -> Any:
-    return _import_jax().device_put(arrays)
+    return import_jax().device_put(arrays)
 
 
 @dataclass
@@ -492,33 +517,34 @@ class _Course:
         return patience is not None and waited > 0 and waited >= patience and late_enough
 
 
-def _checkpoint(state: _State, so_far: _Course) -> Checkpoint:
-    count, mean, square = state.optimiser
+def _checkpoint(state: State, so_far: _Course) -> Checkpoint:
+    leaves = import_jax().tree.leaves((state, so_far.best_weights))
     found = {"losses": np.array(so_far.losses), "val_losses": np.array(so_far.val_losses)}
-    found["count"] = np.asarray(count)
-    trees = {"weights": state.weights, "mean": mean, "square": square}
-    if so_far.best_weights is not None:
-        trees["best"] = so_far.best_weights
-    for name, tree in trees.items():
-        for layer, parts in _plain_arrays(tree).items():
-            found |= {f"{name}/{layer}/{part}": array for part, array in parts.items()}
-    return found
+    return found | {f"state/{number}": np.array(leaf) for number, leaf in enumerate(leaves)}
 
 
-def _resumed(fresh: _State, saved: Checkpoint) -> tuple[_State, _Course]:
-    def tree(name: str) -> Any:
-        shape = _plain_arrays(fresh.weights)
-        return {k: {p: saved[f"{name}/{k}/{p}"] for p in parts} for k, parts in shape.items()}
-
+def _resumed(fresh: State, saved: Checkpoint) -> tuple[State, _Course]:
     so_far = _Course()
     for loss, val_loss in zip(saved["losses"], saved["val_losses"], strict=True):
         so_far.add(float(loss), float(val_loss))
-    if any(name.startswith("best/") for name in saved):
-        so_far.best_weights = tree("best")
-    jax = _import_jax()
-    carried = (tree("weights"), (saved["count"], tree("mean"), tree("square")))
-    weights, optimiser = jax.tree.map(jax.numpy.asarray, carried)
-    return _State(weights, optimiser), so_far
+    tree = import_jax().tree
+    leaves = [saved[f"state/{number}"] for number in range(len(saved) - 2)]
+    n = len(tree.leaves(fresh))
+    if len(leaves) > n:
+        best = tree.unflatten(tree.structure(fresh.weights), leaves[n:])
+        so_far.best_weights = _plain_arrays(best)
+    state = tree.unflatten(tree.structure(fresh), leaves[:n])
+    return tree.map(import_jax().numpy.asarray, state), so_far
+
+
+def _rates(schedule: str, peak: float, total: int) -> Callable[[int, int], Float32]:
+    """The rates of so many steps from a first one on."""
+    if schedule == "constant":
+        return lambda first, steps: np.full(steps, peak, np.float32)
+    import optax
+
+    rate = import_jax().vmap(optax.cosine_onecycle_schedule(total, peak))
+    return lambda first, steps: np.asarray(rate(np.arange(first, first + steps)), np.float32)
 
 
 def _plain_arrays(tree: Any) -> dict[str, dict[str, NDArray[Any]]]:
@@ -540,10 +566,10 @@ class _Mean:
         return total / max(math.fsum(float(weight) for _, weight in self._sums), 1.0)
 
 
-def _loss(programs: _Programs, weights: Any, blocks: _Loaded, fill: Float32) -> float:
+def _loss(program: Programs, weights: Any, blocks: _Loaded, fill: Float32) -> float:
     total = _Mean()
     for block, loaded in blocks.each(range(len(blocks.sizes))):
-        total.add(*programs.loss_block(weights, loaded, blocks.sizes[block], fill))
+        total.add(*program.loss_block(weights, loaded, blocks.sizes[block], fill))
     return total.value()
 
 
@@ -596,168 +622,3 @@ def _model(weights: Any, fill: Float32, output: str, masked: bool) -> Autoencode
         output=output,
         masked=masked,
     )
-
-
-# --------------------------------------------------------------------------------------------- JAX
-
-
-class _State(NamedTuple):
-    """What training carries from step to step (a JAX pytree)."""
-
-    weights: Any
-    optimiser: Any
-
-
-@dataclass(frozen=True)
-class _Programs:
-    """The compiled programs of one network."""
-
-    start: Callable[[int], _State]
-    train_block: Any
-    loss_block: Any
-    encode: Any
-    encode_with_error: Any
-    decode: Any
-
-
-@cache
-def _import_jax() -> Any:
-    """JAX, its backend started without the warning that it could have used another one."""
-    import jax
-
-    logger = logging.getLogger("jax._src.xla_bridge")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        jax.devices()
-    finally:
-        logger.setLevel(level)
-    return jax
-
-
-@cache
-def _programs(hidden: int, n: int, output: str, masked: bool) -> _Programs:
-    jax = _import_jax()
-    import flax.linen as nn
-    import jax.numpy as jnp
-    import optax
-
-    def dense(width: int) -> Any:
-        return nn.Dense(
-            width, kernel_init=nn.initializers.glorot_uniform(), precision=jax.lax.Precision.HIGHEST
-        )
-
-    class Network(nn.Module):
-        def setup(self) -> None:
-            self.encoder, self.decoder = dense(hidden), dense(n)
-
-        def encode(self, x: Any) -> Any:
-            return nn.relu(self.encoder(x))
-
-        def decode(self, encoding: Any) -> Any:
-            y = self.decoder(encoding)
-            return nn.sigmoid(y) if output == "sigmoid" else y
-
-        def __call__(self, x: Any) -> Any:
-            return self.decode(self.encode(x))
-
-    network = Network()
-    adam = _keras_adam(jax, jnp, optax)
-
-    def sums(weights: Any, x: Any, real: Any, fill: Any) -> tuple[Any, Any]:
-        """Squared error and its weight, summed over the real rows of a batch."""
-        measured = ~jnp.isnan(x)
-        x = jnp.where(measured, x, fill)
-        counted = (measured & real[:, None]) if masked else jnp.broadcast_to(real[:, None], x.shape)
-        error = jnp.where(counted, network.apply({"params": weights}, x) - x, 0)
-        weight = jnp.count_nonzero(counted) if masked else jnp.count_nonzero(real) * n
-        return jnp.sum(jnp.square(error)), weight.astype(jnp.float32)
-
-    def batch_loss(weights: Any, x: Any, real: Any, fill: Any) -> tuple[Any, tuple[Any, Any]]:
-        total, weight = sums(weights, x, real, fill)
-        return total / jnp.maximum(weight, 1), (total, weight)
-
-    def start(seed: int) -> _State:
-        weights = network.init(jax.random.key(seed), jnp.zeros((1, n), jnp.float32))["params"]
-        return _State(weights, adam.init(weights))
-
-    def train_block(
-        state: _State, block: Any, order: Any, rows: Any, fill: Any, rate: Any, batch: int
-    ) -> tuple[_State, Any, Any]:
-        def step(i: Any, carry: tuple[_State, Any, Any]) -> tuple[_State, Any, Any]:
-            (weights, optimiser), total, weight = carry
-            places = jax.lax.dynamic_slice(order, (i * batch,), (batch,))
-            x = block.at[places].get(mode="promise_in_bounds", unique_indices=True)
-            real = i * batch + jnp.arange(batch) < rows
-            gradient, (loss, count) = jax.grad(batch_loss, has_aux=True)(weights, x, real, fill)
-            updates, optimiser = adam.update(gradient, optimiser)
-            updates = jax.tree.map(lambda update: -rate * update, updates)
-            weights = optax.apply_updates(weights, updates)
-            return _State(weights, optimiser), total + loss, weight + count
-
-        zero = jnp.zeros((), jnp.float32)
-        return jax.lax.fori_loop(0, (rows + batch - 1) // batch, step, (state, zero, zero))
-
-    def loss_block(weights: Any, block: Any, rows: Any, fill: Any) -> tuple[Any, Any]:
-        batch = VALIDATION_BATCH
-
-        def step(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-            x = jax.lax.dynamic_slice(block, (i * batch, 0), (batch, n))
-            real = i * batch + jnp.arange(batch) < rows
-            loss, count = sums(weights, x, real, fill)
-            return carry[0] + loss, carry[1] + count
-
-        zero = jnp.zeros((), jnp.float32)
-        return jax.lax.fori_loop(0, (rows + batch - 1) // batch, step, (zero, zero))
-
-    def encoded(weights: Any, x: Any, fill: Any) -> Any:
-        x = jnp.where(jnp.isnan(x), fill, x)
-        return network.apply({"params": weights}, x, method="encode")
-
-    def decoded(weights: Any, encoding: Any) -> Any:
-        return network.apply({"params": weights}, encoding, method="decode")
-
-    def encode_block(weights: Any, x: Any, fill: Any) -> tuple[Any]:
-        return (encoded(weights, x, fill),)
-
-    def encode_with_error_block(weights: Any, x: Any, fill: Any) -> tuple[Any, Any]:
-        encoding = encoded(weights, x, fill)
-        apart = decoded(weights, encoding) - x
-        apart = jnp.where(jnp.isnan(apart), 0, apart)
-        return encoding, jnp.sum(jnp.square(apart), axis=1)
-
-    def decode_block(weights: Any, encoding: Any, fill: Any) -> tuple[Any]:
-        return (decoded(weights, encoding),)
-
-    return _Programs(
-        start=start,
-        train_block=jax.jit(train_block, static_argnames="batch", donate_argnums=0),
-        loss_block=jax.jit(loss_block),
-        encode=jax.jit(encode_block),
-        encode_with_error=jax.jit(encode_with_error_block),
-        decode=jax.jit(decode_block),
-    )
-
-
-def _keras_adam(jax: Any, jnp: Any, optax: Any) -> Any:
-    """Adam with Keras's defaults, as an optax transformation (to be scaled by minus the rate).
-
-    It differs from `optax.adam(rate, eps=1e-7)` in that Keras adds epsilon before the correction of
-    the second moment's bias, which damps the first steps more: gradients are of order 1e-5 here.
-    """
-    first, second, epsilon = 0.9, 0.999, 1e-7
-
-    def init(weights: Any) -> tuple[Any, Any, Any]:
-        zeros = jax.tree.map(jnp.zeros_like, weights)
-        return jnp.zeros((), jnp.int32), zeros, jax.tree.map(jnp.copy, zeros)
-
-    def update(gradient: Any, state: tuple[Any, Any, Any], _: Any = None) -> tuple[Any, Any]:
-        count, mean, square = state
-        count = count + 1
-        mean = jax.tree.map(lambda m, g: m + (g - m) * (1 - first), mean, gradient)
-        square = jax.tree.map(lambda v, g: v + (g * g - v) * (1 - second), square, gradient)
-        scale = jnp.sqrt(1 - second**count) / (1 - first**count)
-        updates = jax.tree.map(lambda m, v: scale * m / (jnp.sqrt(v) + epsilon), mean, square)
-        return updates, (count, mean, square)
-
-    return optax.GradientTransformation(init, update)
