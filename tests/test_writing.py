@@ -18,7 +18,7 @@ from conftest import QUICK, made
 
 import xpad
 from xpad import writing
-from xpad.errors import OptionError
+from xpad.errors import NotEnoughDataError, OptionError
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning"),
@@ -399,3 +399,32 @@ def test_object_store(ds, expected, bucket, monkeypatch):
     xpad.save_model(model, "s3://bucket/model.zarr", storage_options=bucket)
     again = xpad.load_model("s3://bucket/model.zarr", storage_options=bucket)
     np.testing.assert_array_equal(again.centres, model.centres)
+
+
+@pytest.mark.parametrize("chunks", [None, {"time": 77}, {"time": -1}])
+def test_text_and_whatever_is_not_of_the_records_is_written(ds, tmp_path, chunks):
+    n = ds.sizes["time"]
+    held = ds.compute().assign_coords(
+        orbit=("time", np.array([f"o{i}" for i in range(n)], dtype=object)),
+        phase=("time", np.exp(1j * np.arange(n))),
+        number=("time", np.arange(n, dtype=np.int8)),
+        species=("kind", np.array(["e-", "H+"], dtype=object)),
+        table=(("kind", "place"), np.arange(2.0 * 5000).reshape(2, 5000)),
+    )
+    given = held if chunks is None else held.chunk(chunks)
+    out = xpad.cluster_to_zarr(given, tmp_path / "out.zarr", keep_flux=True, **QUICK)
+    for name in ("orbit", "phase", "number", "species", "table", "time"):
+        assert out[name].values.tolist() == held[name].values.tolist()
+
+
+def test_a_file_url_is_a_path(ds, expected, tmp_path):
+    out = xpad.cluster_to_zarr(ds, f"file://{tmp_path}/out.zarr", **QUICK)
+    assert (tmp_path / "out.zarr").is_dir()
+    assert_same(out, expected)
+
+
+def test_data_without_a_record_are_refused(ds, tmp_path):
+    model = xpad.fit(ds, progress=False, encoder=None, k=3)
+    with pytest.raises(NotEnoughDataError, match="no records"):
+        xpad.predict_to_zarr(ds.isel(time=slice(0)), model, tmp_path / "out.zarr")
+    assert not list(tmp_path.iterdir())

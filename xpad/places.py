@@ -34,7 +34,7 @@ class Place:
         cls, path: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None
     ) -> Place:
         """The place that a user names."""
-        url = os.fspath(path).rstrip("/")
+        url = os.path.expanduser(os.fspath(path).removeprefix("file://").rstrip("/"))
         if not url:
             raise OptionError("the name of the store is empty; give a path or an fsspec URL")
         return cls(url, dict(storage_options or {}))

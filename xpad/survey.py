@@ -171,9 +171,7 @@ def survey(
 
     With `scratch`, the drawn rows are written there by whoever reads them, instead of returned.
     """
-    if flux.size == 0:
-        sizes = ", ".join(f"{d}: {flux.sizes[d]}" for d in record_dims(flux))
-        raise NotEnoughDataError(f"{flux.name} has no records ({sizes})")
+    require_records(flux)
     records = flux_records(flux)
     with progress.blocks("reading", len(records), "xpad-survey"):
         parts: list[_Seen] = records.run(
@@ -189,6 +187,18 @@ def survey(
             counted[at] = part.n_measured
     ever = np.any([p.ever_measured for p in parts], axis=0)
     return Survey(codes, counted, ever, [p.drawn for p in parts if p.drawn is not None])
+
+
+def require_records(flux: xr.DataArray) -> None:
+    """Refuse data without a record.
+
+    Raises
+    ------
+    NotEnoughDataError
+    """
+    if flux.size == 0:
+        sizes = ", ".join(f"{d}: {flux.sizes[d]}" for d in record_dims(flux))
+        raise NotEnoughDataError(f"{flux.name} has no records ({sizes})")
 
 
 def flux_records(flux: xr.DataArray) -> Records:

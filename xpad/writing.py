@@ -35,7 +35,7 @@ from xpad.results import checked, labelled_from, require_prefix
 from xpad.scratch import Scratch, require_shared
 from xpad.splitting import Splitter, splitter
 from xpad.store import GROUP, digest_of, load_model_at, save_model_at
-from xpad.survey import flux_records, selected
+from xpad.survey import flux_records, require_records, selected
 from xpad.tally import Tally
 from xpad.workspace import FitOptions, require_resources, separated, workspace
 
@@ -185,6 +185,7 @@ def predict_to_zarr(
     """
     require_prefix(prefix)
     ds, flux = checked(obj, model, variable)
+    require_records(flux)
     place = Place.of(store, storage_options)
     place.require_apart(_sources(obj))
     stated = configuration(model.preset, model.settings, identity(ds, flux))
@@ -319,6 +320,8 @@ class Output:
         held = {n: v for n, v in kept.variables.items() if _in_memory(v, layout)}
         template, encoding = kept.drop_indexes([n for n in held if n in kept.xindexes]), {}
         for name, variable in kept.variables.items():
+            if variable.chunks is not None and not _by_region(variable, layout):
+                template[name] = variable.compute()  # text, or not of the records: written now
             template[name].encoding = {}
             if layout.dim not in variable.dims:
                 continue
