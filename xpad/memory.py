@@ -66,7 +66,7 @@ def available() -> int:
 def release() -> None:
     """Give memory that is no longer in use back to the system, which glibc else may keep."""
     if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other libraries need and have none
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
         if trim is not None:
             trim(0)
 

@@ -528,7 +528,8 @@ def _resumed(fresh: State, saved: Checkpoint) -> tuple[State, _Course]:
     for loss, val_loss in zip(saved["losses"], saved["val_losses"], strict=True):
         so_far.add(float(loss), float(val_loss))
     tree = import_jax().tree
-    leaves = [saved[f"state/{number}"] for number in range(len(saved) - 2)]
+    held = sum(name.startswith("state/") for name in saved)
+    leaves = [saved[f"state/{number}"] for number in range(held)]
     n = len(tree.leaves(fresh))
     if len(leaves) > n:
         best = tree.unflatten(tree.structure(fresh.weights), leaves[n:])
