@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import nullcontext
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import accumulate
@@ -13,6 +14,8 @@ from uuid import uuid4
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+from xpad.workers import client
 
 ROWS = 65_536
 """Records of an in-memory array that are worked on at once, to bound temporary arrays."""
@@ -46,8 +49,11 @@ class Records:
     def of(cls, arrays: Sequence[xr.DataArray | None], dims: Sequence[Hashable]) -> Records:
         """Align the arrays; chunks of other dimensions than the records' are joined."""
         ordered = tuple(sorted(dims, key=str))
+        # Without coordinates, which xarray would hash whenever it chunks: a mission's times.
         present = [
-            a.transpose(*(d for d in ordered if d in a.dims), ...) for a in arrays if a is not None
+            a.drop_vars(list(a.coords)).transpose(*(d for d in ordered if d in a.dims), ...)
+            for a in arrays
+            if a is not None
         ]
         if any(a.chunks is not None for a in present):
             whole = [a.chunk({d: -1 for d in a.dims if d not in ordered}) for a in present]
@@ -103,13 +109,15 @@ class Records:
         *,
         combine: Combine | None = None,
         name: str = "xpad",
+        pool: Executor | None = None,
         **kwargs: Any,
     ) -> Any:
         """Call ``function(*pieces, position, **kwargs)`` for every block.
 
         `position` (records,) says where the block's records lie among all.
         Returns the list of results in block order, or with `combine` their
-        reduction by a tree. Lazy arrays cost one compute, of one layer of tasks.
+        reduction by a tree. Lazy arrays cost one compute, of one layer of
+        tasks, in the threads of `pool` where one is given.
         """
         if not self._lazy:
             call = partial(_call, function=function, given=self._given, whole=self.whole)
@@ -121,15 +129,16 @@ class Records:
         import dask.array as da
 
         objects = self._objects(function, f"{name}-{uuid4().hex}", kwargs)
-        with one_blas_thread(), _one_thread_more():
+        in_pool = {} if pool is None else {"pool": pool}
+        with one_blas_thread(), _one_thread_more() if pool is None else nullcontext():
             if combine is None:
-                return list(objects.compute().ravel())
+                return list(objects.compute(**in_pool).ravel())
             fold = partial(_fold, combine=combine)
             folded = da.reduction(
                 objects, chunk=_same, combine=fold, aggregate=fold, concatenate=True,
                 split_every=FAN_IN, dtype=object, meta=_no_objects(0), name=f"{name}-combine",
             )  # fmt: skip
-            return folded.compute().item()
+            return folded.compute(**in_pool).item()
 
     def _objects(self, function: Function, name: str, kwargs: dict[str, Any]) -> Any:
         """A dask array of results, one for each block.
@@ -203,16 +212,43 @@ def one_blas_thread() -> Any:
     return threadpool_limits(limits=1, user_api="blas")
 
 
+@contextmanager
+def side_by_side() -> Iterator[tuple[int, Executor | None]]:
+    """How many passes may run at once, and the threads that they share.
+
+    Two, so that no core is idle while one ends and the next begins; one where
+    their tasks are not run by threads of this process or by a cluster.
+    """
+    import dask
+    from dask.system import CPU_COUNT
+
+    if client() is not None:
+        yield 2, None
+    elif not _in_threads() or dask.config.get("pool", None) is not None:
+        yield 1, None
+    else:
+        threads = dask.config.get("num_workers", None) or CPU_COUNT + 1
+        with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
+            yield 2, pool
+
+
+def _in_threads() -> bool:
+    """Whether dask's tasks are run by threads of this process."""
+    import dask.threaded
+    from dask.base import get_scheduler
+
+    return get_scheduler() in (None, dask.threaded.get)
+
+
 def _one_thread_more() -> Any:
     """Have dask run one thread more than there are cores, where nobody chose otherwise.
 
     A thread that reads waits for Zarr's own, and would leave a core idle.
     """
-    import dask.threaded
-    from dask.base import get_scheduler
+    import dask
     from dask.system import CPU_COUNT
 
-    chosen = get_scheduler() not in (None, dask.threaded.get) or any(
+    chosen = not _in_threads() or any(
         dask.config.get(name, None) is not None for name in ("scheduler", "num_workers", "pool")
     )
     return nullcontext() if chosen else dask.config.set(num_workers=CPU_COUNT + 1)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial as bind
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from xpad.scratch import Scratch
 from xpad.stages.parts import over
+from xpad.threads import in_order
 from xpad.workers import client
 
 Floats = NDArray[np.float32]
@@ -70,7 +70,7 @@ class Components:
 def _reduced_here(function: Callable[[Any], T], parts: Iterable[Any]) -> T:
     """In threads of this process, with few results held at a time."""
     with ThreadPoolExecutor() as pool:
-        return over(_in_order(pool, function, parts))(_same)
+        return over(in_order(pool, function, parts, ahead=AHEAD))(_same)
 
 
 def _of_parts(partial: Callable[[Floats], Any], scratch: Scratch, names: Sequence[str]) -> Any:
@@ -81,19 +81,6 @@ def _grouped(names: Sequence[str], n: int) -> list[list[str]]:
     """Runs of names of about `PART` rows each: thousands of small tasks would take longer."""
     count = max(1, -(-len(names) * PART // max(n, 1)))
     return [list(names[i : i + count]) for i in range(0, len(names), count)]
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, function: Callable[[Floats], T], parts: Iterable[Floats]
-) -> Iterator[Any]:
-    """Results in the order of the parts, of which few wait at a time."""
-    waiting: deque[Future[T]] = deque()
-    for part in parts:
-        waiting.append(pool.submit(function, part))
-        if len(waiting) > AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _same(x: Any) -> Any:

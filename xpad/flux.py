@@ -103,7 +103,8 @@ def _gathered(ds: xr.Dataset, roles: Roles) -> xr.DataArray:
     variable = _with_dims(variable, _renames(roles))
     variable = variable.transpose(*roles.record_dims, ENERGY, PITCH_ANGLE)
     name = str(roles.flux[0]) if len(roles.flux) == 1 else roles.chosen.label
-    return xr.DataArray(variable, coords=coords, name=name)
+    # Assigned, they are shared; to its constructor's, DataArray gives copies of their indexes.
+    return xr.DataArray(variable, name=name).assign_coords(coords)
 
 
 def _renames(roles: Roles) -> dict[Hashable, Hashable]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,14 +73,19 @@ class Layout:
 
 
 def labelled_region(
-    records: Records, layout: Layout, at: slice, model: Model, split: Splitter | None
+    records: Records,
+    layout: Layout,
+    at: slice,
+    model: Model,
+    split: Splitter | None,
+    pool: Executor | None = None,
 ) -> tuple[xr.DataArray, Tally]:
     """Label, flag, error, split and components of a region's records, and their sums."""
     part = records.part(layout.dim, at)
     axis = [str(d) for d in records.dims].index(layout.time_dim)
     found = part.run(
-        label_block, name="xpad-label", model=model, split=split, sizes=records.whole, axis=axis,
-        run=layout.run,
+        label_block, name="xpad-label", pool=pool, model=model, split=split, sizes=records.whole,
+        axis=axis, run=layout.run,
     )  # fmt: skip
     columns = np.empty((int(np.prod(part.shape)), 4 + model.n_components), dtype=np.float32)
     tally = Tally.none(model.k, *model.grid.shape)

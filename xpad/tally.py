@@ -77,8 +77,12 @@ class Tally:
             The run of records that each belongs to.
         """
         n, energies, angles = flux.shape
-        whole = bool(measured.all())
-        zeros = flux if whole else np.where(measured, flux, np.float32(0))
+        gaps = np.flatnonzero(~measured.reshape(n, -1).all(axis=1))
+        there = measured[gaps].astype(np.float32)
+        zeros = flux
+        if gaps.size:
+            zeros = flux.copy()
+            zeros[gaps] = np.where(measured[gaps], flux[gaps], np.float32(0))
         largest = zeros.reshape(n, -1).max(axis=1, initial=0)
         # A PAD over its maximum has a shape only where that has a reciprocal.
         shaped = largest >= np.finfo(np.float32).tiny
@@ -86,21 +90,19 @@ class Tally:
         scaled = np.where(shaped, member, np.float32(0)) / np.where(shaped, largest, np.float32(1))
 
         def summed(weights: NDArray[np.float32], values: NDArray[np.float32]) -> Doubles:
-            sums = weights @ values.reshape(n, energies * angles)
+            sums = weights @ values.reshape(-1, energies * angles)
             return sums.astype(np.float64).reshape(-1, energies, angles)
 
         count = np.bincount(labels[labels >= 0].astype(np.int64), minlength=k)
         both = summed(np.concatenate([member, scaled]), zeros)
         positive = summed(member, (zeros > 0).astype(np.float32))
-        every = np.broadcast_to(count[:, None, None].astype(np.float64), positive.shape)
+        missing = summed(member[:, gaps], 1 - there)
+        every = count[:, None, None] - missing
         # Sums along an axis of a few bins are slow; products are not.
         ones = np.ones(angles, np.float32)
         sums = (zeros.reshape(-1, angles) @ ones).reshape(n, energies)
         numbers = np.full((n, energies), np.float32(angles))
-        if not whole:
-            ones_there = measured.astype(np.float32)
-            every = summed(member, ones_there)
-            numbers = (ones_there.reshape(-1, angles) @ ones).reshape(n, energies)
+        numbers[gaps] = (there.reshape(-1, angles) @ ones).reshape(-1, energies)
         spectrum = sums / np.maximum(numbers, np.float32(1))
         order = np.argsort(run, kind="stable")
         runs, starts = np.unique(run[order], return_index=True)

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from xarray.indexes import PandasIndex
 
 from xpad import statistics
 from xpad.axes import as_dataset
-from xpad.blocks import Records
+from xpad.blocks import Records, side_by_side
 from xpad.checkpoint import as_json, from_json, require_equal
 from xpad.errors import OptionError
 from xpad.fitting import fit_flux
@@ -37,6 +38,7 @@ from xpad.splitting import Splitter, splitter
 from xpad.store import GROUP, digest_of, load_model_at, save_model_at
 from xpad.survey import flux_records, require_records, selected
 from xpad.tally import Tally
+from xpad.threads import in_order
 from xpad.workspace import FitOptions, require_resources, separated, workspace
 
 if TYPE_CHECKING:
@@ -295,7 +297,19 @@ class Output:
         self._finish(None if keep_flux else flux, layout, model)
         self.work.remove("configuration.npy")  # first: what is left says nothing without it
         self.work.remove()
-        return xr.open_zarr(**self.place.zarr_arguments)
+        return self._reopened(obj)
+
+    def _reopened(self, obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
+        """The finished store, with the indexes that the data have in memory already."""
+        found = xr.open_zarr(**self.place.zarr_arguments, create_default_indexes=False)
+        indexed = {n: c.variable for n, c in found.coords.items() if c.dims == (n,)}
+        for name, variable in indexed.items():
+            index = obj.xindexes.get(name)
+            if type(index) is PandasIndex and index.index.dtype == variable.dtype:
+                indexed[name] = xr.IndexVariable(
+                    name, index.index, variable.attrs, variable.encoding
+                )  # fmt: skip
+        return found.assign_coords(xr.Coordinates(indexed))
 
     def _layout(self, flux: xr.DataArray) -> Layout:
         """As the store was begun, whatever chunks the data have this time."""
@@ -318,20 +332,26 @@ class Output:
     def _write_skeleton(self, kept: xr.Dataset, layout: Layout) -> None:
         """Everything but what the regions bring; a label not yet written reads as -1."""
         held = {n: v for n, v in kept.variables.items() if _in_memory(v, layout)}
-        template, encoding = kept.drop_indexes([n for n in held if n in kept.xindexes]), {}
+        variables, encoding = {}, {}
         for name, variable in kept.variables.items():
+            own = variable.to_base_variable()
             if variable.chunks is not None and not _by_region(variable, layout):
-                template[name] = variable.compute()  # text, or not of the records: written now
-            template[name].encoding = {}
-            if layout.dim not in variable.dims:
-                continue
-            encoding[name] = _encoding(variable, layout)
-            if name in self._results(kept):
-                encoding[name]["fill_value"] = np.nan if variable.dtype.kind == "f" else -1
-            if name in held or _by_region(variable, layout):
-                template[name] = xr.Variable(
-                    variable.dims, _nothing(variable, layout), variable.attrs
-                )  # fmt: skip
+                own = own.compute()  # text, or not of the records: written now
+            if layout.dim in variable.dims:
+                encoding[name] = _encoding(variable, layout)
+                if name in self._results(kept):
+                    encoding[name]["fill_value"] = np.nan if variable.dtype.kind == "f" else -1
+                if name in held or _by_region(variable, layout):
+                    own = xr.Variable(variable.dims, _nothing(variable, layout), variable.attrs)
+            own.encoding = {}
+            variables[name] = own
+        coords = {n: v for n, v in variables.items() if n in kept.coords}
+        # Without indexes, for which xarray would compute the times that are not there yet.
+        template = xr.Dataset(
+            {n: v for n, v in variables.items() if n not in coords},
+            coords=xr.Coordinates(coords, indexes={}),
+            attrs=kept.attrs,
+        )
         template.attrs[f"{self.prefix}_unfinished"] = (
             "labels are still being written: records not yet reached have label -1; the same call "
             "again goes on from here"
@@ -373,7 +393,7 @@ class Output:
         split: Splitter | None,
         progress: Progress,
     ) -> None:
-        """Compute one region while the one before is written."""
+        """Compute a region while the next one begins and the one before is written."""
         done = set(self.work.names("regions"))
         missing = [(n, at) for n, at in enumerate(layout.regions()) if _region(n) not in done]
         results = self._results(kept)
@@ -384,11 +404,17 @@ class Output:
         dims = kept[f"{self.prefix}_label"].dims
         with (
             progress.step("labelling", len(missing), unit="region") as bar,
+            side_by_side() as (many, threads),
+            ThreadPoolExecutor(many) as labellers,
             ThreadPoolExecutor(1) as writer,
         ):
+
+            def labelled(at: slice) -> tuple[xr.DataArray, Tally]:
+                return labelled_region(records, layout, at, model, split, threads)
+
             before: Future[None] | None = None
-            for number, at in missing:
-                columns, tally = labelled_region(records, layout, at, model, split)
+            every = in_order(labellers, labelled, [at for _, at in missing], ahead=many - 1)
+            for (number, at), (columns, tally) in zip(missing, every, strict=True):
                 if before is not None:
                     before.result()
                 before = writer.submit(
