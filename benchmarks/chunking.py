@@ -8,7 +8,6 @@ states how many labels equal those of the first, which has all data in memory as
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 import warnings
@@ -24,8 +23,6 @@ import processes
 import xarray as xr
 
 import xpad
-
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 @contextmanager
@@ -79,11 +76,9 @@ def labels(ds: xr.Dataset, memory: str, epochs: int) -> tuple[np.ndarray, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = processes.parser(__doc__)
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--folder", help="for the simulated data, which are kept")
-    parser.add_argument("--docs", action="store_true", help="write the table into docs/")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     store = mission.mission(mission.folder(arguments.folder), arguments.records)
@@ -103,10 +98,7 @@ def main() -> None:
         lines.append(f"| {name} | {k} | {equal:,} | {found.size:,} | {seconds:.0f} |")
         print(lines[-1], flush=True)
     if arguments.docs:
-        figures = DOCS / "figures"
-        figures.mkdir(exist_ok=True)
-        about = f"\n\n{arguments.epochs} epochs. Measured on {processes.machine()}.\n"
-        (figures / "chunking.inc").write_text("\n".join(lines) + about)
+        processes.write_figure("chunking", "\n".join([*lines, "", f"{arguments.epochs} epochs."]))
 
 
 if __name__ == "__main__":

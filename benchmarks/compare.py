@@ -16,16 +16,13 @@ Parts:
     compilations  over Datasets of many lengths
 
 Every timed run is a process of its own; the sides take turns, and medians are told with their ratio
-and beside it the one that issue 4 requires.
+and beside it the one that was asked of xpad.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 from functools import partial
-from pathlib import Path
 
 import compare_pipeline
 import compare_predict
@@ -33,7 +30,6 @@ import compare_stages
 import compare_start
 import processes
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 PARTS = {
     "end-to-end": compare_pipeline.end_to_end,
     "stages": compare_stages.stages,
@@ -47,9 +43,7 @@ TASKS = compare_pipeline.TASKS | compare_stages.TASKS | compare_predict.TASKS | 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = processes.parser(__doc__)
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument(
         "--epochs", type=int, default=200, help="at most, of the published training"
@@ -58,31 +52,23 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=365)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), metavar="PART")
-    parser.add_argument("--folder", help="for the simulated data, which are kept")
-    parser.add_argument("--docs", action="store_true", help="write tables and picture into docs/")
-    parser.add_argument("--task", help=argparse.SUPPRESS)
-    parser.add_argument("--json", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.task:
-        print(json.dumps(TASKS[arguments.task](**json.loads(arguments.json))))
+    if processes.is_task(arguments, TASKS):
         return
 
     # Of the processes that are started, which else would compile all that they import each time.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    machine = processes.machine()
-    print(machine, flush=True)
+    print(processes.machine(), flush=True)
     parts = PARTS
     if arguments.docs:
-        picture = DOCS / "images" / "compare.png"
+        picture = processes.picture_path("compare")
         parts = PARTS | {"end-to-end": partial(compare_pipeline.end_to_end, picture=picture)}
     for name in arguments.only:
         text = parts[name](arguments)
         print(f"\n## {name}\n\n{text}", flush=True)
         if arguments.docs:
-            figures = DOCS / "figures"
-            figures.mkdir(exist_ok=True)
-            (figures / f"compare-{name}.inc").write_text(f"{text}\n\nMeasured on {machine}.\n")
+            processes.write_figure(f"compare-{name}", text)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     'xpad, training="fast"': {"training": "fast"},
 }
 AT_LEAST = {"xpad, killey2023": (5, 6), 'xpad, training="fast"': (12, 20)}
-"""Ratios that issue 4 requires: cold, warm."""
+"""Ratios asked of xpad: cold, warm."""
 
 Stages = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 STAGES: Stages = {

@@ -19,7 +19,7 @@ THREADS = 2
 DEFAULT_BATCH = 32
 BATCHES = (DEFAULT_BATCH, 256, 1024, 4096, 16_384, 65_536)
 AT_LEAST_DEFAULT, AT_LEAST_BEST = 10, 2
-"""Ratios that issue 4 requires: to Keras's default batch, to its best."""
+"""Ratios asked of xpad: to Keras's default batch, to its best."""
 FITTED_ON = 20_000
 
 

@@ -23,7 +23,7 @@ FIRST = 2000
 """Points of a first call, for what is loaded or compiled in it."""
 AT_LEAST_MEAN_SHIFT = 15
 AT_MOST_TEN_TIMES = 1.5
-"""What issue 4 requires of mean shift: to scikit-learn, and of ten times as many points."""
+"""What is asked of mean shift: to scikit-learn, and of ten times as many points."""
 
 Fit = Callable[[np.ndarray], dict[str, float]]
 

@@ -21,7 +21,7 @@ from sidebyside import markdown, median, times
 
 AT_LEAST_FILES = 3
 AT_MOST_IMPORT = 0.15
-"""What issue 4 requires: of opening and reading (a ratio), of `import xpad` (seconds)."""
+"""What is asked of xpad: of opening and reading (a ratio), of `import xpad` (seconds)."""
 IMPORTS = 15
 LENGTHS = 100
 

@@ -1,7 +1,8 @@
-"""Run a piece of a benchmark in a process of its own, and watch how much memory it takes."""
+"""What the benchmarks share: their options, processes that are watched, and figures for docs/."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -9,10 +10,47 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+Tasks = Mapping[str, Callable[..., Any]]
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with the options of every benchmark."""
+    found = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawTextHelpFormatter
+    )
+    found.add_argument("--folder", help="for the simulated data, which are kept")
+    found.add_argument("--docs", action="store_true", help="write tables and pictures into docs/")
+    found.add_argument("--task", help=argparse.SUPPRESS)
+    found.add_argument("--json", help=argparse.SUPPRESS)
+    return found
+
+
+def is_task(arguments: argparse.Namespace, tasks: Tasks) -> bool:
+    """Whether this is a process that `run` started; then its task is done and printed."""
+    if arguments.task is None:
+        return False
+    print(json.dumps(tasks[arguments.task](**json.loads(arguments.json))))
+    return True
+
+
+def write_figure(name: str, text: str) -> None:
+    """Write a table for the pages of docs/, with the machine it was measured on."""
+    figures = DOCS / "figures"
+    figures.mkdir(exist_ok=True)
+    (figures / f"{name}.inc").write_text(f"{text}\n\nMeasured on {machine()}.\n")
+
+
+def picture_path(name: str) -> Path:
+    """Where a picture of docs/ is written."""
+    return DOCS / "images" / f"{name}.png"
 
 
 def machine() -> str:

@@ -8,7 +8,6 @@ included, and started again each time; the finished store is compared with the u
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import shutil
@@ -22,8 +21,6 @@ from typing import Any
 import mission
 import processes
 import xarray as xr
-
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def cluster(store: str, target: str, records: int, epochs: int) -> dict[str, Any]:
@@ -57,19 +54,14 @@ def last_stage(log: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = processes.parser(__doc__)
     parser.add_argument("--records", type=int, default=300_000)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", help="for the simulated data, which are kept")
-    parser.add_argument("--docs", action="store_true", help="write the table into docs/")
-    parser.add_argument("--task", help=argparse.SUPPRESS)
-    parser.add_argument("--json", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.task:
-        cluster(**json.loads(arguments.json))
+    if processes.is_task(arguments, {"cluster": cluster}):
         return
     where = mission.folder(arguments.folder)
     store = str(mission.mission(where, arguments.records))
@@ -116,13 +108,11 @@ def main() -> None:
         lines.append(f"| {number + 1} | {', '.join(stages)} | {equal} |")
         print(lines[-1], flush=True)
     if arguments.docs:
-        figures = DOCS / "figures"
-        figures.mkdir(exist_ok=True)
-        note = (
-            f"\n\n{arguments.records:,} records, {arguments.epochs} epochs, {seconds:.0f} s "
-            f"undisturbed. Measured on {processes.machine()}.\n"
-        )
-        (figures / "resume.inc").write_text("\n".join(lines) + note)
+        lines += [
+            "",
+            f"{arguments.records:,} records, {arguments.epochs} epochs, {seconds:.0f} s undisturbed.",
+        ]
+        processes.write_figure("resume", "\n".join(lines))
 
 
 if __name__ == "__main__":

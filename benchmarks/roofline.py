@@ -11,8 +11,6 @@ products and the writing that a pass does besides. Rates and stages take turns, 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import time
@@ -26,7 +24,6 @@ import mission
 import processes
 import scale
 
-DOCS = scale.DOCS
 BATCH = 256
 EPOCHS = 3
 """Epochs that are timed; the one before them is not, in which rows are put on the device."""
@@ -418,19 +415,11 @@ def measured(where: Path, records: int, repeats: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = processes.parser(__doc__)
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--folder", help="for the simulated data, which are kept")
-    parser.add_argument("--docs", action="store_true", help="write table and picture into docs/")
-    parser.add_argument("--task", help=argparse.SUPPRESS)
-    parser.add_argument("--json", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.task:
-        function = {"network": network, "passes": passes}[arguments.task]
-        print(json.dumps(function(**json.loads(arguments.json))))
+    if processes.is_task(arguments, {"network": network, "passes": passes}):
         return
 
     print(processes.machine(), flush=True)
@@ -438,10 +427,8 @@ def main() -> None:
     text = table(found)
     print(text)
     if arguments.docs:
-        picture(found, DOCS / "images" / "roofline.png")
-        (DOCS / "figures" / "roofline.inc").write_text(
-            f"{text}\n\nMeasured on {processes.machine()}.\n"
-        )
+        picture(found, processes.picture_path("roofline"))
+        processes.write_figure("roofline", text)
 
 
 if __name__ == "__main__":

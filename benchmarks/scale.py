@@ -13,7 +13,6 @@ the variables beside the flux with xarray. ``--docs`` writes the tables and the 
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import shutil
@@ -30,7 +29,6 @@ import processes
 SWEEP = (1_000_000, 4_000_000, 16_000_000)
 PASSES = ("reading", "components", "projecting", "labelling")
 AFTER_TRAINING = ("components", "projecting", "clusters", "labelling")
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 # ------------------------------------------------------------------------- in a process of its own
@@ -282,24 +280,16 @@ def sweep_picture(runs: list[dict[str, Any]], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = processes.parser(__doc__)
     parser.add_argument("--records", type=int, default=20_000_000)
     parser.add_argument("--memory", help="as xpad's; by default 1GiB, in the sweep 512MiB")
     parser.add_argument("--max-train", type=int, default=None)
     parser.add_argument("--epochs", type=int, default=None)
     parser.add_argument("--sweep", action="store_true")
     parser.add_argument("--full-training", action="store_true")
-    parser.add_argument("--folder", help="for the simulated data, which are kept")
     parser.add_argument("--lengths", type=int, nargs="+", default=SWEEP, help="of the sweep")
-    parser.add_argument("--docs", action="store_true", help="write tables and picture into docs/")
-    parser.add_argument("--task", help=argparse.SUPPRESS)
-    parser.add_argument("--json", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.task:
-        function = {"cluster": cluster, "rates": rates}[arguments.task]
-        print(json.dumps(function(**json.loads(arguments.json))))
+    if processes.is_task(arguments, {"cluster": cluster, "rates": rates}):
         return
 
     where = mission.folder(arguments.folder)
@@ -310,9 +300,11 @@ def main() -> None:
         memory = arguments.memory or "512MiB"
         runs = [measured(where, store, n, memory, options) for n in sorted(arguments.lengths)]
         text, name = sweep_table(runs), "sweep"
-        text += f"\n\nmemory={memory}, max_train={options['max_train']:,}, {options['epochs']} epochs.\n"
+        text += (
+            f"\n\nmemory={memory}, max_train={options['max_train']:,}, {options['epochs']} epochs."
+        )
         if arguments.docs:
-            sweep_picture(runs, DOCS / "images" / "sweep.png")
+            sweep_picture(runs, processes.picture_path("sweep"))
     else:
         options = {"max_train": arguments.max_train or 500_000, "epochs": arguments.epochs or 200}
         name = "records"
@@ -323,11 +315,7 @@ def main() -> None:
         text = table(measured(where, store, arguments.records, arguments.memory or "1GiB", options))
     print(text)
     if arguments.docs:
-        figures = DOCS / "figures"
-        figures.mkdir(exist_ok=True)
-        (figures / f"scale-{name}.inc").write_text(
-            f"{text}\n\nMeasured on {processes.machine()}.\n"
-        )
+        processes.write_figure(f"scale-{name}", text)
 
 
 if __name__ == "__main__":

@@ -51,3 +51,9 @@ def test_resume(folder):
 
 def test_many_files(folder):
     assert "files" in run("many_files.py", "--files", 3, "--folder", folder / "cdf")
+
+
+def test_roofline(folder):
+    text = run("roofline.py", "--records", 4000, "--repeats", 1, "--folder", folder)
+    for stage in ("training", "encoding", "survey pass", "label pass"):
+        assert stage in text

@@ -608,3 +608,13 @@ def test_units_of_a_range_are_the_models(small):
     other = small.assign(FEDU=small.FEDU.assign_attrs(units="1/(cm^2 s sr MeV)"))
     with pytest.raises(GridMismatchError, match="background"):
         xpad.predict(other, dim)
+
+
+@pytest.mark.filterwarnings("error::FutureWarning")
+def test_records_with_a_multiindex_keep_it(small, fitted):
+    n = small.sizes["time"]
+    levels = small.assign_coords(orbit=("time", np.arange(n) // 100), n=("time", np.arange(n)))
+    stacked = levels.drop_vars("time", errors="ignore").set_index(time=["orbit", "n"])
+    out = stacked.pad.predict(fitted)
+    assert out.xindexes["time"].equals(stacked.xindexes["time"])
+    np.testing.assert_array_equal(out.pad_label, small.pad.predict(fitted).pad_label)

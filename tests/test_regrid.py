@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xpad
+from xpad import criteria
 from xpad.bins import bin_starts, group_means
 from xpad.errors import GridMismatchError, OptionError, RolesError
+from xpad.flux import describe_axis
 from xpad.regrid import Grid, common_grid, on_grid, require_same_grid, to_grid
 
 PITCH = np.array([20.0, 90.0, 160.0])
@@ -338,7 +340,10 @@ def test_another_grid_is_refused_with_both_named(flux: xr.DataArray, word: str) 
     wanted = Grid(np.array([1.0, 2]), PITCH, "keV")
     with pytest.raises(GridMismatchError, match=f"{word} bins are not the model's") as caught:
         require_same_grid(common_grid(flux), wanted, flux)
-    assert str(common_grid(flux)) in str(caught.value)
+    found, units = (flux[word].values, "deg") if word == "pitch_angle" else (
+        criteria.energy_scale(flux.energy.units, "keV") * flux.energy.values, "keV"
+    )  # fmt: skip
+    assert f"the data have {describe_axis(found, units)}" in str(caught.value)
     assert str(wanted) in str(caught.value)
 
 

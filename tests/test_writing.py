@@ -8,6 +8,7 @@ import textwrap
 import urllib.request
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import dask
 import numpy as np
@@ -428,3 +429,90 @@ def test_data_without_a_record_are_refused(ds, tmp_path):
     with pytest.raises(NotEnoughDataError, match="no records"):
         xpad.predict_to_zarr(ds.isel(time=slice(0)), model, tmp_path / "out.zarr")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "synchronous"])
+def test_regions_side_by_side_are_those_one_after_another(ds, expected, tmp_path, scheduler):
+    with dask.config.set(scheduler=scheduler):
+        out = xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK)
+    assert_same(out, expected)
+
+
+def test_two_regions_share_the_threads_and_one_is_ahead(ds, fitted, tmp_path, monkeypatch):
+    """With dask's threads two regions are under way at once, and never three."""
+    import threading
+
+    under_way, most, both = set(), [], threading.Barrier(2, timeout=30)
+    original = writing.labelled_region
+
+    def counted(records, layout, at, *rest):
+        under_way.add(at.start)
+        most.append(len(under_way))
+        if at.start < 400:
+            both.wait()  # the second begins before the first has ended
+        found = original(records, layout, at, *rest)
+        under_way.discard(at.start)
+        return found
+
+    monkeypatch.setattr(writing, "labelled_region", counted)
+    xpad.predict_to_zarr(ds, fitted, tmp_path / "out.zarr", progress=False)
+    assert max(most) == 2
+
+
+def test_the_result_shares_the_times_of_the_data(ds, fitted, tmp_path):
+    """The times of a mission are neither read again nor held twice; the store holds them all the same."""
+    times = np.datetime64("2015-01-01", "ns") + np.arange(ds.sizes["time"])
+    timed = ds.assign_coords(time=("time", times, {"long_name": "time of measurement"}))
+    out = xpad.predict_to_zarr(timed, fitted, tmp_path / "out.zarr", progress=False)
+    assert np.shares_memory(out.indexes["time"].values, timed.indexes["time"].values)
+    plain = xr.open_zarr(tmp_path / "out.zarr")
+    xr.testing.assert_identical(out.load(), plain.load())
+
+
+@pytest.mark.parametrize(("option", "value"), [("prefix", 5), ("store", 5)])
+def test_what_is_no_name_is_refused(ds, fitted, tmp_path, option, value):
+    given = {"store": tmp_path / "out.zarr", option: value}
+    with pytest.raises(OptionError, match=option):
+        xpad.predict_to_zarr(ds, fitted, given.pop("store"), progress=False, **given)
+
+
+def test_a_disk_that_cannot_be_written_is_named(ds, fitted, tmp_path, monkeypatch):
+    def full(self, name, array):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("xpad.scratch.Scratch.put", full)
+    with pytest.raises(OptionError, match=r"out\.zarr cannot be written: .*No space left"):
+        xpad.predict_to_zarr(ds, fitted, tmp_path / "out.zarr", progress=False)
+
+
+def test_an_object_store_that_cannot_be_reached_is_named_as_it_was_given(ds, fitted):
+    pytest.importorskip("s3fs")
+    with pytest.raises(OptionError) as caught:
+        xpad.predict_to_zarr(
+            ds, fitted, "s3://nowhere/out.zarr", progress=False,
+            storage_options={"endpoint_url": "http://127.0.0.1:1", "key": "k", "secret": "s",
+                             "config_kwargs": {"retries": {"max_attempts": 1}, "connect_timeout": 1}},
+        )  # fmt: skip
+    assert "s3://nowhere/out.zarr" in str(caught.value)
+    assert "unfinished" not in str(caught.value)
+
+
+def test_a_store_that_is_not_there_yet_is_told_of(ds, tmp_path):
+    (tmp_path / "out.zarr.unfinished").mkdir()
+    with pytest.raises(xpad.XpadError, match="fitting, or was cut off"):
+        xpad.open_dataset(tmp_path / "out.zarr")
+
+
+def test_a_multiindex_is_refused_by_name(ds, fitted, tmp_path):
+    n = ds.sizes["time"]
+    levels = ds.assign_coords(orbit=("time", np.arange(n) // 100), n=("time", np.arange(n)))
+    stacked = levels.drop_vars("time", errors="ignore").set_index(time=["orbit", "n"])
+    for write in (
+        partial(xpad.cluster_to_zarr, **QUICK),
+        partial(xpad.predict_to_zarr, model=fitted),
+    ):
+        with pytest.raises(OptionError, match=r"MultiIndex.*reset_index\('time'\)"):
+            write(stacked, store=tmp_path / "out.zarr")
+    assert os.listdir(tmp_path) == []
+    out = xpad.predict_to_zarr(stacked.reset_index("time"), fitted, tmp_path / "out.zarr")
+    assert {"orbit", "n"} <= set(out.coords)

@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _how_to_go_on(
     arguments: argparse.Namespace, else_: str = "; nothing half-written was left behind"
 ) -> str:
-    from xpad.writing import UNFINISHED
+    from xpad.places import UNFINISHED
 
     output = str(getattr(arguments, "output", ""))
     if output and Path(output.rstrip("/") + UNFINISHED).exists():

@@ -70,7 +70,8 @@ class Components:
 def _reduced_here(function: Callable[[Any], T], parts: Iterable[Any]) -> T:
     """In threads of this process, with few results held at a time."""
     with ThreadPoolExecutor() as pool:
-        return over(in_order(pool, function, parts, ahead=AHEAD))(_same)
+        results: Iterable[Any] = in_order(pool, function, parts, ahead=AHEAD)
+        return over(results)(_same)
 
 
 def _of_parts(partial: Callable[[Floats], Any], scratch: Scratch, names: Sequence[str]) -> Any:

@@ -13,6 +13,9 @@ from xpad.errors import OptionError
 from xpad.paths import is_output, remove, require_free
 from xpad.scratch import Scratch, file_system
 
+UNFINISHED = ".unfinished"
+"""Ending of the folder beside a store that is not finished."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -34,6 +37,10 @@ class Place:
         cls, path: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None
     ) -> Place:
         """The place that a user names."""
+        if not isinstance(path, (str, os.PathLike)):
+            raise OptionError(
+                f"the store is a {type(path).__name__}; give its path or fsspec URL as text"
+            )
         url = os.path.expanduser(os.fspath(path).removeprefix("file://").rstrip("/"))
         if not url:
             raise OptionError("the name of the store is empty; give a path or an fsspec URL")
@@ -81,20 +88,35 @@ class Place:
                     "another name"
                 )
 
+    def require_reached(self) -> None:
+        """Refuse a URL whose file system cannot be reached.
+
+        Raises
+        ------
+        OptionError
+        """
+        if self.local is None:
+            self._names()
+
+    def _names(self) -> list[str]:
+        """What lies at a URL."""
+        try:
+            return [str(name) for name in self._files().ls("", detail=False)]
+        except FileNotFoundError:
+            return []
+        except OptionError:
+            raise
+        except Exception as err:  # every file system has errors of its own
+            raise OptionError(
+                f"{self.url} cannot be reached ({type(err).__name__}: {err})"
+            ) from err
+
     def require_free(self, *, overwrite: bool) -> None:
         """Refuse a place that is taken, or that cannot be; see `xpad.paths.require_free`."""
         if self.local is not None:
             require_free(self.local, overwrite=overwrite)
             return
-        try:
-            names = self._files().ls("", detail=False)
-        except FileNotFoundError:
-            return
-        except Exception as err:  # every file system has errors of its own
-            raise OptionError(
-                f"{self.url} cannot be reached ({type(err).__name__}: {err})"
-            ) from err
-        if not names:
+        if not self._names():
             return
         if not overwrite:
             raise OptionError(

@@ -124,8 +124,8 @@ def _warn_of_short_tables(rows: Doubles, grid: Doubles, flux: xr.DataArray) -> N
             common = f"energies=({low.max():g}, {high.min():g}) keeps what all records have"
         warn(
             f"the energies of {flux.name} change in time, and {short.mean():.0%} of the records do not "
-            f"reach over all of {grid[0]:g} … {grid[-1]:g}: the bins they leave out are missing (zero in "
-            "the preset), and clusters may tell no more than the tables apart. "
+            f"reach over all of {grid[0]:g} … {grid[-1]:g}: the bins they leave out are missing, and "
+            "clusters may tell no more than the tables apart, above all with missing='zero'. "
             f"{common}"
         )
 
@@ -305,16 +305,17 @@ def require_same_grid(found: Grid, wanted: Grid, flux: xr.DataArray) -> None:
             f"the data's energies are in {found.energy_units} and change from record to record, "
             f"the model's are in {wanted.energy_units}; convert the data's to these units"
         )
-    pairs: list[tuple[str, Doubles, Doubles]] = []
+    pairs: list[tuple[str, Doubles, Doubles, str]] = []
     if not varies(flux, ENERGY):
-        pairs.append((ENERGY, found.energy * scale, wanted.energy))
+        pairs.append((ENERGY, found.energy * scale, wanted.energy, wanted.energy_units))
     if not varies(flux, PITCH_ANGLE):
-        pairs.append((PITCH_ANGLE, found.pitch_angle, wanted.pitch_angle))
-    for role, a, b in pairs:
+        pairs.append((PITCH_ANGLE, found.pitch_angle, wanted.pitch_angle, "deg"))
+    for role, a, b, units in pairs:
         if a.shape != b.shape or not np.allclose(a, b, rtol=GRID_TOLERANCE, atol=1e-9):
             raise GridMismatchError(
-                f"the data's {role} bins are not the model's. The data have {found}. "
-                f"The model was fitted on {wanted}. Fit a model on these data, or regrid them first"
+                f"the data's {role} bins are not the model's: the data have "
+                f"{describe_axis(a, units)}, and the model was fitted on {describe_axis(b, units)} "
+                f"(its whole grid: {wanted}). Fit a model on these data, or regrid them first"
             )
 
 

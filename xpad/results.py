@@ -250,16 +250,25 @@ def labelled_from(
         f"{prefix}_flag": columns.isel({column: 1}).astype(np.int8).assign_attrs(FLAG_ATTRS),
     }  # fmt: skip
     added.update(learned(model, prefix))
-    out = storable(_without_former(ds, set(added), prefix)).assign(added)
     if fitted:
-        out[f"{prefix}_split"] = _splits(ds, flux, model, out[f"{prefix}_flag"])
+        added[f"{prefix}_split"] = _splits(ds, flux, model, added[f"{prefix}_flag"])
+    made = set(added) - {f"{prefix}_split"}
+    # Without the coordinates that the Dataset has: xarray takes those of a MultiIndex one by one.
+    bare = {n: _without_coords_of(ds, a) for n, a in added.items()}
+    out = storable(_without_former(ds, made, prefix)).assign(bare)
     out.attrs[f"{prefix}_input"] = json.dumps(identity(ds, flux))
     return out.assign_attrs(result_attrs(model, prefix))
 
 
+def _without_coords_of(ds: xr.Dataset, value: Any) -> Any:
+    if not isinstance(value, xr.DataArray):
+        return value
+    return value.drop_vars([n for n in value.coords if n in ds.coords])
+
+
 def require_prefix(prefix: str) -> None:
     """Refuse a prefix that cannot begin the name of a variable."""
-    if not re.fullmatch(r"[A-Za-z]\w*", prefix):
+    if not isinstance(prefix, str) or not re.fullmatch(r"[A-Za-z]\w*", prefix):
         raise OptionError(
             f"prefix={prefix!r} begins names of variables: letters, digits and _ only, a letter first"
         )

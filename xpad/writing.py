@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from xarray.indexes import PandasIndex
+from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from xpad import statistics
 from xpad.axes import as_dataset
@@ -27,7 +27,7 @@ from xpad.errors import OptionError
 from xpad.fitting import fit_flux
 from xpad.flux import canonical_flux
 from xpad.model import Model
-from xpad.places import Place
+from xpad.places import UNFINISHED, Place
 from xpad.presets import DEFAULT_PRESET, resolve
 from xpad.progress import Progress
 from xpad.provenance import configuration, identity
@@ -44,9 +44,6 @@ from xpad.workspace import FitOptions, require_resources, separated, workspace
 if TYPE_CHECKING:
     from os import PathLike
     from typing import Unpack
-
-UNFINISHED = ".unfinished"
-"""Ending of the folder beside a store that is not finished."""
 
 
 def cluster_to_zarr(
@@ -126,6 +123,7 @@ def cluster_to_zarr(
     settings = resolve(preset, own)
     require_resources(resources)
     ds = as_dataset(obj)
+    _require_plain_indexes(ds)
     flux = selected(canonical_flux(ds, variable), settings)
     place = Place.of(store, resources.get("storage_options"))
     place.require_apart(_sources(obj))
@@ -186,6 +184,7 @@ def predict_to_zarr(
     dtype('int16')
     """
     require_prefix(prefix)
+    _require_plain_indexes(as_dataset(obj))
     ds, flux = checked(obj, model, variable)
     require_records(flux)
     place = Place.of(store, storage_options)
@@ -216,6 +215,7 @@ class Output:
             What stands there is complete, of another configuration or no output of xpad.
         """
         output = cls(place, place.beside(UNFINISHED), prefix)
+        place.require_reached()
         if overwrite:
             place.require_free(overwrite=True)
             output.work.remove()
@@ -226,7 +226,10 @@ class Output:
         else:
             place.require_free(overwrite=False)
             output.work.remove()
-        output.work.put("configuration.npy", as_json(stated))
+        try:
+            output.work.put("configuration.npy", as_json(stated))
+        except OSError as err:
+            raise OptionError(f"{place.url} cannot be written: {err}") from err
         try:
             output.require_shared()
         except OptionError:
@@ -473,6 +476,16 @@ def _sources(obj: xr.Dataset | xr.DataArray) -> list[str]:
     """The files or stores that data were opened from, as far as they say."""
     found = obj.encoding.get("source", [])
     return [found] if isinstance(found, str) else [str(source) for source in found]
+
+
+def _require_plain_indexes(ds: xr.Dataset) -> None:
+    """Refuse an index of several levels, which no file can hold."""
+    for dim in ds.dims:
+        if isinstance(ds.xindexes.get(dim), PandasMultiIndex):
+            raise OptionError(
+                f"the dimension {dim!r} has a MultiIndex, which no store can hold; "
+                f"ds.reset_index({dim!r}) keeps its levels as coordinates"
+            )
 
 
 def _in_chunks(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from xpad.errors import OptionError, ReaderError
+from xpad.places import UNFINISHED
 
 __all__ = ["FORMATS", "detect", "is_url", "resolve"]
 
@@ -157,6 +158,11 @@ def _resolve_one(path: str) -> list[str]:
         if found:
             return found
         raise ReaderError(_nothing(path, "No file matches the pattern"))
+    if os.path.isdir(path + UNFINISHED):
+        raise ReaderError(
+            f"{path} is not there yet: a run that is to write it is fitting, or was cut off while it "
+            f"did ({path + UNFINISHED} holds how far it is); the same call again goes on from there."
+        )
     raise ReaderError(_nothing(path, "There is no file"))
 
 
