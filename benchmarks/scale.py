@@ -268,13 +268,14 @@ def sweep_picture(runs: list[dict[str, Any]], path: Path) -> None:
     for name, marker in markers.items():
         each = [1e6 * run["stages"][name]["seconds"] / run["records"] for run in runs]
         left.plot(records, each, marker=marker, label=name)
-    left.set(xscale="log", xlabel="records (million)", ylabel="time (µs a record)", ylim=(0, None))
+    left.set(xscale="log", xlabel="records (million)", ylabel="time (µs a record)")
     left.legend(frameon=False, fontsize="small")
     right.plot(records, [run["peak_rss"] / 2**20 for run in runs], "ko-")
-    right.set(xscale="log", xlabel="records (million)", ylabel="peak memory (MiB)", ylim=(0, None))
+    right.set(xscale="log", xlabel="records (million)", ylabel="peak memory (MiB)")
     for axes in (left, right):
         axes.set_xticks(records, [f"{value:g}" for value in records])
         axes.minorticks_off()
+        axes.set_ylim(0, 1.08 * axes.dataLim.ymax)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
 

@@ -57,3 +57,8 @@ def test_roofline(folder):
     text = run("roofline.py", "--records", 4000, "--repeats", 1, "--folder", folder)
     for stage in ("training", "encoding", "survey pass", "label pass"):
         assert stage in text
+
+
+def test_passes(folder):
+    text = run("passes.py", "--repeats", 1, "--folder", folder)
+    assert text.splitlines()[-1].startswith("| together |")
