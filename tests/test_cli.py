@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import fields
+from functools import partial
 
 import numpy as np
 import pytest
@@ -166,14 +167,19 @@ def test_ctrl_c_says_how_to_go_on(store, tmp_path):
         [sys.executable, "-m", "xpad.cli", "cluster", str(store), "-o", str(target),
          "--epochs", "1000000", "--patience", "none"],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ,
+        # A shell has what it runs in the background ignore Ctrl-C, and children inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
-    begun = time.monotonic()
-    while not list(tmp_path.glob("o.zarr.unfinished/fit/training*")):
-        assert work.poll() is None, work.communicate()
-        assert time.monotonic() - begun < 240, "no epoch came to its end"
-        time.sleep(0.5)
-    work.send_signal(signal.SIGINT)
-    _, err = work.communicate(timeout=300)
+    try:
+        begun = time.monotonic()
+        while not list(tmp_path.glob("o.zarr.unfinished/fit/training*")):
+            assert work.poll() is None, work.communicate()
+            assert time.monotonic() - begun < 240, "no epoch came to its end"
+            time.sleep(0.5)
+        work.send_signal(signal.SIGINT)
+        _, err = work.communicate(timeout=300)
+    finally:
+        work.kill()
     assert work.returncode == 130
     assert "interrupted; the same command again" in err
     assert "Traceback" not in err

@@ -366,6 +366,25 @@ def test_without_dask_only_the_records_asked_for_are_read(
     assert len(reads) == 3
 
 
+def test_a_fault_of_the_interpreter_is_not_one_of_the_file(
+    days: tuple[Path, NDArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CPython's parser, which NumPy asks for a dtype, fails now and then in threads (gh-106905)."""
+    folder, flux = days
+    original, failed = cdflib.CDF.varget, set()
+
+    def failing(self: Any, variable: str, *given: Any, **records: Any) -> Any:
+        if (self.file, variable) not in failed:
+            failed.add((self.file, variable))
+            raise SystemError("AST constructor recursion depth mismatch (before=111, after=108)")
+        return original(self, variable, *given, **records)
+
+    monkeypatch.setattr(cdflib.CDF, "varget", failing)
+    ds = open_dataset(folder / "*.cdf")
+    np.testing.assert_array_equal(ds["FEDU"], flux)
+    assert {name for _, name in failed} >= {"FEDU", "Epoch"}
+
+
 @pytest.mark.parametrize(
     "key",
     [

@@ -14,7 +14,7 @@ from xpad.readers.descriptors import check_length
 from xpad.readers.istp import VariableInfo
 from xpad.readers.unpacked import uncompressed
 
-__all__ = ["decoded", "named_errors", "read_records"]
+__all__ = ["decoded", "named_errors", "read_records", "values_of"]
 
 
 def read_records(path: str, start: int, stop: int, *, variable: str, info: VariableInfo) -> NDArray:
@@ -44,8 +44,18 @@ def read_records(path: str, start: int, stop: int, *, variable: str, info: Varia
     with named_errors(path, variable), uncompressed(path) as stored:
         check_length(path, stored)
         cdf = CDF(stored, string_encoding="latin-1")
-        values = cdf.varget(variable, startrec=start, endrec=stop - 1)
+        values = values_of(cdf, variable, startrec=start, endrec=stop - 1)
         return decoded(values, info, stop - start, path, variable)
+
+
+def values_of(cdf: Any, variable: str, **records: int) -> Any:
+    """Return what ``cdf.varget`` gives, asked once more where Python itself failed."""
+    try:
+        return cdf.varget(variable, **records)
+    except SystemError:
+        # NumPy parses the dtype, and CPython before 3.11.8 and 3.12.2 now and then loses count where
+        # threads parse at the same time (gh-106905).
+        return cdf.varget(variable, **records)
 
 
 def decoded(

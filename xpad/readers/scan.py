@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xpad.readers.descriptors import read_header
 from xpad.readers.growing import GrowingArray
 from xpad.readers.istp import Entry, Layout, VariableInfo
-from xpad.readers.records import decoded, named_errors
+from xpad.readers.records import decoded, named_errors, values_of
 from xpad.readers.unpacked import uncompressed
 
 __all__ = ["Known", "Scan", "Scans", "same", "scan_file"]
@@ -89,7 +89,7 @@ def scan_file(path: str, layout: Layout, known: Known) -> Scan:
             with named_errors(path, name):
                 if records == 0:
                     return np.empty((0, *info.shape), dtype=info.dtype)
-                values = cdf.varget(name)
+                values = values_of(cdf, name)
                 if records is None and variables[name].varying:
                     values = np.asarray(values)[0]
                 return decoded(values, info, records, path, name)
