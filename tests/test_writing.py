@@ -20,6 +20,7 @@ from conftest import QUICK, made
 import xpad
 from xpad import writing
 from xpad.errors import NotEnoughDataError, OptionError
+from xpad.paths import remove
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning"),
@@ -418,8 +419,9 @@ def test_text_and_whatever_is_not_of_the_records_is_written(ds, tmp_path, chunks
         assert out[name].values.tolist() == held[name].values.tolist()
 
 
-def test_a_file_url_is_a_path(ds, expected, tmp_path):
-    out = xpad.cluster_to_zarr(ds, f"file://{tmp_path}/out.zarr", **QUICK)
+@pytest.mark.parametrize("protocol", ["file", "local"])
+def test_a_file_url_is_a_path(ds, expected, tmp_path, protocol):
+    out = xpad.cluster_to_zarr(ds, f"{protocol}://{tmp_path}/out.zarr", **QUICK)
     assert (tmp_path / "out.zarr").is_dir()
     assert_same(out, expected)
 
@@ -516,3 +518,112 @@ def test_a_multiindex_is_refused_by_name(ds, fitted, tmp_path):
     assert os.listdir(tmp_path) == []
     out = xpad.predict_to_zarr(stacked.reset_index("time"), fitted, tmp_path / "out.zarr")
     assert {"orbit", "n"} <= set(out.coords)
+
+
+@pytest.mark.parametrize("keep_flux", [True, False])
+@pytest.mark.parametrize("names", [[1, 2], ["rbspa", "rbspb"]])
+def test_two_probes_joined_lazily(ds, tmp_path, names, keep_flux):
+    """Chunks of one probe each, and probes by their names."""
+    one = ds.assign(L=("time", np.arange(ds.sizes["time"]) * 1.0)).chunk(time=50)
+    data = xr.concat([one, one.assign(L=one.L + 1)], "probe").assign_coords(probe=names)
+    assert data.L.data.chunksize[0] == 1
+    out = xpad.cluster_to_zarr(data, tmp_path / "out.zarr", keep_flux=keep_flux, **QUICK)
+    assert_same(out, data.pad.cluster(**QUICK))
+    assert list(out.probe.values) == names
+    np.testing.assert_array_equal(out.L, data.L.transpose(*out.L.dims))
+
+
+def test_chunks_of_other_dimensions(ds, expected, tmp_path):
+    data = ds.chunk(energy=1, pitch_angle=2)
+    out = xpad.cluster_to_zarr(data, tmp_path / "out.zarr", keep_flux=True, **QUICK)
+    assert_same(out, expected)
+    xr.testing.assert_equal(out.FEDU.load(), ds.FEDU.load())
+
+
+def test_another_run_on_the_same_store_is_refused(ds, fitted, tmp_path):
+    from xpad.places import Place
+
+    place = Place.of(tmp_path / "out.zarr")
+    with place.alone(), pytest.raises(OptionError, match="another run is writing"):
+        xpad.predict_to_zarr(ds, fitted, tmp_path / "out.zarr", progress=False)
+    assert os.listdir(tmp_path) == []
+    xpad.predict_to_zarr(ds, fitted, tmp_path / "out.zarr", progress=False)
+    assert os.listdir(tmp_path) == ["out.zarr"]
+
+
+@pytest.mark.parametrize("lost", ["", "zarr.json", "pad_label", "xpad_model", "time"])
+def test_what_was_lost_of_an_unfinished_store_is_written_again(
+    ds, expected, tmp_path, monkeypatch, lost
+):
+    target = tmp_path / "out.zarr"
+    with monkeypatch.context() as patch:
+        cut_off_after(patch, 2)
+        with pytest.raises(Killed):
+            xpad.cluster_to_zarr(ds, target, **QUICK)
+    remove(target / lost)
+    assert_same(xpad.cluster_to_zarr(ds, target, **QUICK), expected)
+    assert xpad.load_model(target).k == 3
+
+
+@pytest.mark.parametrize("damaged", ["configuration.npy", "model.zarr"])
+def test_a_damaged_memory_of_a_run_is_named(ds, tmp_path, monkeypatch, damaged):
+    target = tmp_path / "out.zarr"
+    with monkeypatch.context() as patch:
+        cut_off_after(patch, 2)
+        with pytest.raises(Killed):
+            xpad.cluster_to_zarr(ds, target, **QUICK)
+    what = tmp_path / "out.zarr.unfinished" / damaged
+    remove(what)
+    if damaged == "configuration.npy":
+        what.touch()
+    with pytest.raises(OptionError, match=r"out\.zarr\.unfinished.*is damaged.*begin anew"):
+        xpad.cluster_to_zarr(ds, target, **QUICK)
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_times_keep_their_resolution(ds, fitted, tmp_path, unit):
+    times = np.datetime64("2015-01-01", unit) + np.arange(ds.sizes["time"])
+    times[7] = np.datetime64("NaT")
+    timed = ds.assign_coords(time=times)
+    out = xpad.predict_to_zarr(timed, fitted, tmp_path / "out.zarr", progress=False)
+    assert out.time.dtype == times.dtype
+    np.testing.assert_array_equal(out.time.values, times)
+    np.testing.assert_array_equal(xr.open_zarr(tmp_path / "out.zarr").time.values, times)
+
+
+@pytest.mark.parametrize("year", ["2412", "1600"])
+def test_times_that_no_store_holds_are_refused(ds, fitted, tmp_path, year):
+    times = np.datetime64(year, "s") + np.arange(ds.sizes["time"])
+    with pytest.raises(OptionError, match="time has times outside of 1678 to 2261"):
+        xpad.predict_to_zarr(ds.assign_coords(time=times), fitted, tmp_path / "out.zarr")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_checkpoint_of_ones_own_is_removed_at_the_end(ds, tmp_path):
+    for k in (3, 2):
+        xpad.cluster_to_zarr(
+            ds,
+            tmp_path / "out.zarr",
+            checkpoint=tmp_path / "ck",
+            overwrite=True,
+            **QUICK | {"k": k},
+        )
+        assert not (tmp_path / "ck").exists()
+
+
+@pytest.mark.parametrize("name", ["a/b", 5, ("a", "b"), "..", "__x"])
+def test_names_that_no_store_holds_are_refused_by_name(ds, fitted, tmp_path, name):
+    with pytest.raises(OptionError, match="rename it"):
+        xpad.predict_to_zarr(
+            ds.assign({name: ("time", np.zeros(1000))}), fitted, tmp_path / "o.zarr"
+        )
+
+
+@pytest.mark.parametrize(
+    "option", [{"scratch": 5}, {"checkpoint": 5}, {"storage_options": 5}], ids=str
+)
+def test_what_is_no_place_is_refused(ds, tmp_path, monkeypatch, option):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match=next(iter(option))):
+        xpad.cluster_to_zarr(ds, "out.zarr", **QUICK, **option)
+    assert os.listdir(tmp_path) == []

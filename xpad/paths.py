@@ -105,7 +105,18 @@ def require_free(target: Path, *, overwrite: bool, kind: Kind = is_store) -> Non
             )
     elif any((folder / "zarr.json").exists() for folder in target.resolve().parents):
         raise OptionError(f"{target} lies inside another Zarr store; give a place outside it")
-    elif not target.parent.is_dir():
+    else:
+        require_folder(target)
+
+
+def require_folder(target: Path) -> None:
+    """Refuse a place whose folder does not exist.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not target.parent.is_dir():
         raise OptionError(
             f"the folder {target.parent} does not exist, so {target.name} cannot be written"
         )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from xpad.errors import OptionError
-from xpad.paths import is_output, remove, require_free
+from xpad.paths import is_output, remove, require_folder, require_free
 from xpad.scratch import Scratch, file_system
 
 UNFINISHED = ".unfinished"
@@ -41,7 +44,7 @@ class Place:
             raise OptionError(
                 f"the store is a {type(path).__name__}; give its path or fsspec URL as text"
             )
-        url = os.path.expanduser(os.fspath(path).removeprefix("file://").rstrip("/"))
+        url = os.path.expanduser(_plain(os.fspath(path)).rstrip("/"))
         if not url:
             raise OptionError("the name of the store is empty; give a path or an fsspec URL")
         return cls(url, dict(storage_options or {}))
@@ -128,6 +131,35 @@ class Place:
                 "give another name"
             )
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs out of a local store, by a lock that ends with this process.
+
+        Raises
+        ------
+        OptionError
+            Another run is writing it, or nothing can be written beside it.
+        """
+        if self.local is None:
+            yield
+            return
+        require_folder(self.local)
+        lock = FileLock(f"{self.url}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise OptionError(
+                f"another run is writing {self.url} at this moment; wait for its end, or give another "
+                "name"
+            ) from None
+        except OSError as err:
+            raise OptionError(f"{self.url} cannot be written: {err}") from err
+        try:
+            yield
+        finally:
+            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
+
     def remove(self) -> None:
         """Delete the store, if it is there."""
         if self.local is not None:
@@ -145,3 +177,8 @@ class Place:
         fs, path = file_system(self.url, self.options)
         fs.invalidate_cache()
         return DirFileSystem(path, fs)
+
+
+def _plain(url: str) -> str:
+    """A local URL as a path."""
+    return url.removeprefix("file://").removeprefix("local://")

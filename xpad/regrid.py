@@ -302,8 +302,9 @@ def require_same_grid(found: Grid, wanted: Grid, flux: xr.DataArray) -> None:
     scale = criteria.energy_scale(found.energy_units, wanted.energy_units)
     if varies(flux, ENERGY) and scale != 1.0:
         raise GridMismatchError(
-            f"the data's energies are in {found.energy_units} and change from record to record, "
-            f"the model's are in {wanted.energy_units}; convert the data's to these units"
+            f"the data's energies are in {found.energy_units} and the model's in "
+            f"{wanted.energy_units}; where either changes from record to record they are not converted: "
+            f"convert the data's to {wanted.energy_units}"
         )
     pairs: list[tuple[str, Doubles, Doubles, str]] = []
     if not varies(flux, ENERGY):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from xpad.checkpoint import Checkpoint
+from xpad.errors import OptionError
 from xpad.memory import budget
 from xpad.presets import Options
 from xpad.scratch import Scratch, temporary
@@ -53,6 +55,11 @@ def require_resources(resources: Mapping[str, Any]) -> None:
         An amount of memory that is none, a scratch folder that cannot be written or that workers
         do not see, a worker that is not there.
     """
+    for name in ("scratch", "checkpoint"):
+        if not isinstance(resources.get(name), (str, os.PathLike, type(None))):
+            raise OptionError(f"{name}={resources[name]!r} is neither a path nor a URL")
+    if not isinstance(resources.get("storage_options"), (Mapping, type(None))):
+        raise OptionError(f"storage_options={resources['storage_options']!r} is no dict")
     budget(resources.get("memory"))
     require_worker(resources.get("training_worker"))
     if resources.get("scratch") is not None:
@@ -99,11 +106,11 @@ def workspace(
     storage_options: Mapping[str, Any] | None = None,
 ) -> Iterator[Workspace]:
     """What a fit may use; its scratch folder is removed at the end."""
-    options = dict(storage_options or {})
     require_resources(
-        {"memory": memory, "scratch": scratch, "training_worker": training_worker,
-         "storage_options": options}
+        {"memory": memory, "scratch": scratch, "checkpoint": checkpoint,
+         "training_worker": training_worker, "storage_options": storage_options}
     )  # fmt: skip
+    options = dict(storage_options or {})
     kept = Checkpoint(None if checkpoint is None else Scratch(str(checkpoint), options))
     with ExitStack() as stack:
         yield Workspace(

@@ -23,7 +23,7 @@ from xpad import statistics
 from xpad.axes import as_dataset
 from xpad.blocks import Records, side_by_side
 from xpad.checkpoint import as_json, from_json, require_equal
-from xpad.errors import OptionError
+from xpad.errors import ModelStoreError, OptionError
 from xpad.fitting import fit_flux
 from xpad.flux import canonical_flux
 from xpad.model import Model
@@ -44,6 +44,8 @@ from xpad.workspace import FitOptions, require_resources, separated, workspace
 if TYPE_CHECKING:
     from os import PathLike
     from typing import Unpack
+TIME_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+"""Of the resolutions that xarray keeps."""
 
 
 def cluster_to_zarr(
@@ -124,20 +126,26 @@ def cluster_to_zarr(
     require_resources(resources)
     ds = as_dataset(obj)
     _require_plain_indexes(ds)
+    _require_names(ds)
+    _require_times(ds)
     flux = selected(canonical_flux(ds, variable), settings)
     place = Place.of(store, resources.get("storage_options"))
     place.require_apart(_sources(obj))
     stated = configuration(preset, settings, identity(ds, flux))
     stated |= {"prefix": prefix, "keep_flux": keep_flux}
-    output = Output.begun(place, stated, prefix, overwrite=overwrite)
     shown = Progress(progress)
-    model = output.model()
-    if model is None:
-        resources.setdefault("checkpoint", output.work.below("fit").url)
-        with workspace(**resources) as space, output.cleared_unless_worth_it():
-            model = fit_flux(ds, flux, preset, settings, space, shown)
-        output.keep(model)
-    return output.write(obj, model, variable, keep_flux=keep_flux, fitted=True, progress=shown)
+    with place.alone():
+        output = Output.begun(place, stated, prefix, overwrite=overwrite)
+        model = output.model()
+        if model is None:
+            resources.setdefault("checkpoint", output.work.below("fit").url)
+            with workspace(**resources) as space, output.cleared_unless_worth_it():
+                if overwrite:
+                    space.checkpoint.remove()
+                model = fit_flux(ds, flux, preset, settings, space, shown)
+            output.keep(model)
+            space.checkpoint.remove()
+        return output.write(obj, model, variable, keep_flux=keep_flux, fitted=True, progress=shown)
 
 
 def predict_to_zarr(
@@ -184,17 +192,22 @@ def predict_to_zarr(
     dtype('int16')
     """
     require_prefix(prefix)
-    _require_plain_indexes(as_dataset(obj))
+    given = as_dataset(obj)
+    _require_plain_indexes(given)
+    _require_names(given)
+    _require_times(given)
     ds, flux = checked(obj, model, variable)
     require_records(flux)
     place = Place.of(store, storage_options)
     place.require_apart(_sources(obj))
     stated = configuration(model.preset, model.settings, identity(ds, flux))
     stated |= {"prefix": prefix, "keep_flux": keep_flux, "model": digest_of(model)}
-    output = Output.begun(place, stated, prefix, overwrite=overwrite)
-    output.keep(model)
-    shown = Progress(progress)
-    return output.write(obj, model, variable, keep_flux=keep_flux, fitted=False, progress=shown)
+    with place.alone():
+        output = Output.begun(place, stated, prefix, overwrite=overwrite)
+        output.keep(model)
+        return output.write(
+            obj, model, variable, keep_flux=keep_flux, fitted=False, progress=Progress(progress)
+        )
 
 
 @dataclass(frozen=True)
@@ -220,7 +233,7 @@ class Output:
             place.require_free(overwrite=True)
             output.work.remove()
         elif output.work.has("configuration.npy"):
-            require_equal(from_json(output.work.get("configuration.npy")), stated, place.url)
+            require_equal(output.configuration(), stated, place.url)
             output.require_shared()
             return output
         else:
@@ -236,6 +249,22 @@ class Output:
             output.work.remove()
             raise
         return output
+
+    def configuration(self) -> dict[str, Any]:
+        """What the store was begun with.
+
+        Raises
+        ------
+        OptionError
+            The folder beside the store is damaged.
+        """
+        try:
+            return from_json(self.work.get("configuration.npy"))
+        except (EOFError, ValueError) as err:
+            raise OptionError(
+                f"{self.work.url}, which says how far {self.place.url} is, is damaged ({err}); delete "
+                "it and the store, and begin anew"
+            ) from err
 
     def require_shared(self) -> None:
         """The workers of a cluster must reach the store: they write parts of it, and read it."""
@@ -261,7 +290,13 @@ class Output:
         """The fitted model, if the run has come so far."""
         if not self.work.has("fitted.npy"):
             return None
-        return load_model_at(Place(self.work.below("model.zarr").url, self.place.options))
+        try:
+            return load_model_at(Place(self.work.below("model.zarr").url, self.place.options))
+        except ModelStoreError as err:
+            raise OptionError(
+                f"{self.work.url}, which holds the fitted model of {self.place.url}, is damaged ({err}); "
+                "delete it and the store, and begin anew"
+            ) from err
 
     def keep(self, model: Model) -> None:
         """Remember the fitted model."""
@@ -289,7 +324,8 @@ class Output:
         kept = out if keep_flux else out[self._of_records(out)].drop_vars(
             ["energy", "pitch_angle"], errors="ignore"
         )  # fmt: skip
-        if not self.work.has("skeleton.npy"):
+        if not (self.work.has("skeleton.npy") and self._stands(kept)):
+            self.work.remove("regions")  # whatever of them the store held is gone
             self.place.remove()
             self._write_skeleton(kept, layout)
             save_model_at(model, self.place, group=GROUP)
@@ -304,7 +340,12 @@ class Output:
 
     def _reopened(self, obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
         """The finished store, with the indexes that the data have in memory already."""
-        found = xr.open_zarr(**self.place.zarr_arguments, create_default_indexes=False)
+        times = [v.dtype for v in obj.coords.values() if v.dtype.kind == "M"]
+        unit: Any = np.datetime_data(times[0])[0] if len(set(times)) == 1 else "ns"
+        found = xr.open_zarr(
+            **self.place.zarr_arguments, create_default_indexes=False,
+            decode_times=xr.coders.CFDatetimeCoder(time_unit=unit),
+        )  # fmt: skip
         indexed = {n: c.variable for n, c in found.coords.items() if c.dims == (n,)}
         for name, variable in indexed.items():
             index = obj.xindexes.get(name)
@@ -313,6 +354,16 @@ class Output:
                     name, index.index, variable.attrs, variable.encoding
                 )  # fmt: skip
         return found.assign_coords(xr.Coordinates(indexed))
+
+    def _stands(self, kept: xr.Dataset) -> bool:
+        """Whether the store that was begun is still there, with all that it is to hold."""
+        from zarr.errors import GroupNotFoundError
+
+        try:
+            group = _opened(self.place)
+        except (FileNotFoundError, GroupNotFoundError):
+            return False
+        return all(str(name) in group for name in [*kept.variables, GROUP])
 
     def _layout(self, flux: xr.DataArray) -> Layout:
         """As the store was begun, whatever chunks the data have this time."""
@@ -372,7 +423,10 @@ class Output:
     ) -> None:
         part = {n: v.isel({layout.dim: at}).to_base_variable() for n, v in variables.items()}
         # Without an index: xarray takes a dimension's for one that the store holds already.
-        chunked = {n: v.chunk({layout.dim: layout.chunk}) for n, v in part.items()}
+        chunked = {
+            n: v.chunk({d: layout.chunk if d == layout.dim else -1 for d in v.dims})
+            for n, v in part.items()
+        }
         xr.Dataset(coords=xr.Coordinates(chunked, indexes={})).to_zarr(
             **self.place.zarr_arguments, region={layout.dim: at}, consolidated=False
         )
@@ -444,7 +498,7 @@ class Output:
         ordered = columns.transpose(*dims, "column").values
         for name, first in (("label", 0), ("flag", 1), ("error", 2), ("split", 3)):
             target = f"{self.prefix}_{name}"
-            if target in group:
+            if name != "split" or target in group:
                 group[target][where] = ordered[..., first].astype(group[target].dtype)
         group[f"{self.prefix}_pc"][(*where, slice(None))] = ordered[..., 4:]
         self.work.put_all(_region(number), tally.arrays())
@@ -459,7 +513,7 @@ class Output:
             entries = statistics.catalogue_of(total, model.grid, self.prefix)
             spectrum = statistics.quicklook_of(total, flux, model.grid, layout.run, self.prefix)
             added = xr.merge([entries, spectrum], combine_attrs="override")
-            added = added.drop_vars([f"{self.prefix}_cluster"], errors="ignore")
+            added = added.drop_vars([n for n in added.coords if n in _opened(self.place)])
             # Writing replaces the attributes of the whole.
             added.attrs = dict(_opened(self.place).attrs)
             added.to_zarr(**self.place.zarr_arguments, mode="a", consolidated=False)
@@ -485,6 +539,32 @@ def _require_plain_indexes(ds: xr.Dataset) -> None:
             raise OptionError(
                 f"the dimension {dim!r} has a MultiIndex, which no store can hold; "
                 f"ds.reset_index({dim!r}) keeps its levels as coordinates"
+            )
+
+
+def _require_times(ds: xr.Dataset) -> None:
+    """Refuse times that nanoseconds cannot count: xarray could not read the store back."""
+    low, high = np.datetime64("1678-01-01", "s"), np.datetime64("2262-01-01", "s")
+    for name, variable in ds.variables.items():
+        if variable.dtype.kind != "M" or variable.chunks is not None:
+            continue
+        if np.datetime_data(variable.dtype)[0] == "ns":
+            continue
+        seconds = variable.values.astype("datetime64[s]")
+        if ((seconds < low) | (seconds >= high)).any():
+            raise OptionError(
+                f"{name} has times outside of 1678 to 2261, which a store cannot hold as times; if they "
+                f"are fill values, replace them: ds.assign_coords({name}=ds.{name}.where(...))"
+            )
+
+
+def _require_names(ds: xr.Dataset) -> None:
+    """Refuse names of variables that are no names in a Zarr store."""
+    for name in ds.variables:
+        if not isinstance(name, str) or "/" in name or not name.strip(".") or name.startswith("__"):
+            raise OptionError(
+                f"the variable {name!r} has a name that a Zarr store cannot hold; rename it: "
+                f"ds.rename({{{name!r}: ...}})"
             )
 
 
@@ -521,7 +601,8 @@ def _encoding(variable: xr.Variable, layout: Layout) -> dict[str, Any]:
     if variable.dtype.kind in "biufmM":
         found["compressors"] = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),)
     if variable.dtype.kind in "mM":
-        units = "nanoseconds" + (" since 1970-01-01" if variable.dtype.kind == "M" else "")
+        units = TIME_UNITS[np.datetime_data(variable.dtype)[0]]
+        units += " since 1970-01-01" if variable.dtype.kind == "M" else ""
         found |= {"units": units, "dtype": "int64", "fill_value": np.iinfo(np.int64).min}
     return found
 
