@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from dataclasses import fields
-from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +16,14 @@ from xpad.cli import main, parser
 from xpad.presets import Settings
 
 FAST = ["--epochs", "4", "--quiet"]
+
+# A shell has what it runs in the background ignore Ctrl-C, and children inherit that.
+HEEDS_CTRL_C = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from xpad.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +171,9 @@ def test_warnings_are_one_line(store, tmp_path, capsys):
 def test_ctrl_c_says_how_to_go_on(store, tmp_path):
     target = tmp_path / "o.zarr"
     work = subprocess.Popen(
-        [sys.executable, "-m", "xpad.cli", "cluster", str(store), "-o", str(target),
+        [sys.executable, "-c", HEEDS_CTRL_C, "cluster", str(store), "-o", str(target),
          "--epochs", "1000000", "--patience", "none"],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ,
-        # A shell has what it runs in the background ignore Ctrl-C, and children inherit that.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         begun = time.monotonic()
