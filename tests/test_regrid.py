@@ -350,5 +350,7 @@ def test_another_grid_is_refused_with_both_named(flux: xr.DataArray, word: str) 
 def test_tables_are_put_on_the_models_grid_but_not_in_other_units() -> None:
     flux = with_tables([[1, 2], [3, 4]])
     require_same_grid(common_grid(flux), Grid(np.array([2.0, 3, 9]), PITCH, "keV"), flux)
-    with pytest.raises(GridMismatchError, match="in keV and the model's in MeV; where either changes"):
+    with pytest.raises(
+        GridMismatchError, match="in keV and the model's in MeV; where either changes"
+    ):
         require_same_grid(common_grid(flux), Grid(np.array([2.0, 3]), PITCH, "MeV"), flux)
