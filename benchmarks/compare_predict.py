@@ -21,6 +21,7 @@ BATCHES = (DEFAULT_BATCH, 256, 1024, 4096, 16_384, 65_536)
 AT_LEAST_DEFAULT, AT_LEAST_BEST = 10, 2
 """Ratios asked of xpad: to Keras's default batch, to its best."""
 FITTED_ON = 20_000
+LABELS, EVERYTHING = "xpad.label", "xpad.predict"
 
 
 # ------------------------------------------------------------------------- in a process of its own
@@ -35,7 +36,7 @@ def fit_model(data: str, model: str, epochs: int) -> dict[str, Any]:
     return {}
 
 
-def predict_xpad(data: str, model: str, labels: str) -> dict[str, Any]:
+def predict_xpad(data: str, model: str, labels: str, with_error: bool) -> dict[str, Any]:
     import dask
 
     import xpad
@@ -44,7 +45,10 @@ def predict_xpad(data: str, model: str, labels: str) -> dict[str, Any]:
     ds = compare_data.as_dataset(compare_data.load(data), chunk=BLOCK)
 
     def label(records: slice) -> np.ndarray:
-        return xpad.predict(ds.isel(Epoch=records), fitted)["pad_label"].values
+        part = ds.isel(Epoch=records)
+        if with_error:
+            return xpad.predict(part, fitted)["pad_label"].values
+        return xpad.label(part, fitted).values
 
     with dask.config.set(scheduler="threads", num_workers=THREADS):
         return timed(label, labels)
@@ -120,7 +124,10 @@ def predict(arguments: argparse.Namespace) -> str:
     def run(name: str, labels: str, number: int, **options: Any) -> dict[str, Any]:
         return sidebyside.task(name, **files, labels=str(where / labels), **options)
 
-    cases = {"xpad": partial(run, "predict-xpad", "predicted-xpad.npy")}
+    cases = {
+        name: partial(run, "predict-xpad", f"{name}.npy", with_error=with_error)
+        for name, with_error in ((LABELS, False), (EVERYTHING, True))
+    }
     for raw, about in ((True, ""), (False, ", rows normalised before")):
         for batch in BATCHES:
             cases[f"Keras, batch {batch:,}{about}"] = partial(
@@ -129,24 +136,28 @@ def predict(arguments: argparse.Namespace) -> str:
     runs = sidebyside.alternating(cases, arguments.repeats)
 
     taken = {name: median(found, "seconds") for name, found in runs.items()}
-    ratio = {name: seconds / taken["xpad"] for name, seconds in taken.items()}
+    ratio = {name: seconds / taken[LABELS] for name, seconds in taken.items()}
     default = f"Keras, batch {DEFAULT_BATCH:,}"
     best = min((f"Keras, batch {batch:,}" for batch in BATCHES), key=taken.__getitem__)
     rows = [
         [name, f"{1e6 * seconds / arguments.records:.2f}", times(ratio[name])]
         for name, seconds in taken.items()
     ]
-    alike = agreement(np.load(where / "predicted-xpad.npy"), np.load(where / "predicted-keras.npy"))
+    labels, everything = (np.load(where / f"{name}.npy") for name in (LABELS, EVERYTHING))
+    alike = agreement(labels, np.load(where / "predicted-keras.npy"))
     lines = [
         f"{arguments.records:,} records, raw flux in memory, to labels in blocks of {BLOCK:,}; medians of "
-        f"{arguments.repeats} runs in turn. xpad.predict works on {THREADS} blocks at a time, and finds "
-        "the reconstruction's error too. Keras has the same weights, and scikit-learn's PCA and KMeans "
-        "after it; it normalises with NumPy, a block at once, or in the last lines not at all.",
+        f"{arguments.repeats} runs in turn. xpad works on {THREADS} blocks at a time; {LABELS} encodes, "
+        f"projects and labels, as the other side does, {EVERYTHING} finds the reconstruction's error too. "
+        "Keras has the same weights, and scikit-learn's PCA and KMeans after it; it normalises with NumPy, "
+        "a block at once, or in the last lines not at all.",
         "",
-        markdown(["", "µs a record", "over xpad's"], rows),
+        markdown(["", "µs a record", f"over {LABELS}"], rows),
         "",
         f"Against Keras's default batch {times(ratio[default])}, at least {AT_LEAST_DEFAULT} × wanted; "
         f"against its best ({best.removeprefix('Keras, ')}) {times(ratio[best])}, at least "
-        f"{AT_LEAST_BEST} × wanted. Adjusted Rand index between the labels of both: {alike:.4f}.",
+        f"{AT_LEAST_BEST} × wanted. Adjusted Rand index between the labels of both sides: {alike:.4f}; "
+        f"{np.count_nonzero(labels == everything):,} of {labels.size:,} labels of {LABELS} are those of "
+        f"{EVERYTHING}.",
     ]
     return "\n".join(lines)

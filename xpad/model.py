@@ -140,7 +140,8 @@ class Model:
     def reduce(self, rows: Floats) -> tuple[Floats, Floats]:
         """Components of rows, and the squared error of their reconstruction over measured bins.
 
-        The reconstruction is the autoencoder's, or without one that of the components.
+        The reconstruction is the autoencoder's, or without one that of the components. It is most
+        of the work: `project` the `encode`d rows where nobody asks for the error.
         """
         if self.autoencoder is not None:
             from xpad.stages import autoencoder
@@ -196,28 +197,34 @@ class Model:
         flux: Floats,
         energy_table: NDArray[np.float64] | None = None,
         pitch_angle_table: NDArray[np.float64] | None = None,
+        *,
+        with_error: bool = True,
     ) -> Floats:
         """Everything about each record in one array, so that a lazy graph has one task a block.
 
         Returns
         -------
         (records, 3 + components) float32
-            Columns label, flag, error (root mean square over measured bins),
-            components; label -1 and NaN where the record is unusable.
+            Columns label, flag, error (root mean square over measured bins; NaN without
+            `with_error`), components; label -1 and NaN where the record is unusable.
         """
         out = np.empty((len(flux), 3 + self.n_components), dtype=np.float32)
         for at, piece in pieces(flux, energy_table, pitch_angle_table):
-            out[at] = self.columns(self.pads(*piece))
+            out[at] = self.columns(self.pads(*piece), with_error=with_error)
         return out
 
-    def columns(self, pads: Pads) -> Floats:
+    def columns(self, pads: Pads, *, with_error: bool = True) -> Floats:
         """The same of PADs on the grid."""
-        flags = self.flags(pads)
-        components, squares = self.reduce(self.rows(pads))
+        flags, rows = self.flags(pads), self.rows(pads)
         out = np.empty((len(flags), 3 + self.n_components), dtype=np.float32)
+        if with_error:
+            components, squares = self.reduce(rows)
+            out[:, 2] = np.sqrt(squares / np.maximum(pads.n_measured, 1))
+        else:
+            components = self.project(self.encode(rows))
+            out[:, 2] = np.nan
         out[:, 0] = self.assign(components)
         out[:, 1] = flags
-        out[:, 2] = np.sqrt(squares / np.maximum(pads.n_measured, 1))
         out[:, 3:] = components
         unusable = flags != OK
         out[unusable, 0] = -1

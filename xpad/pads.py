@@ -85,8 +85,9 @@ def prepare(
 
 def _count(bins: Mask) -> NDArray[np.int32]:
     """Bins of each record that are true."""
-    n = int(np.prod(bins.shape[1:]))
-    if bins.all():
-        return np.full(len(bins), n, dtype=np.int32)
-    # Over both axes, which in memory may lie in either order.
-    return np.asarray(bins.sum(axis=(1, 2), dtype=np.int32))
+    if bins.strides[1] < bins.strides[2]:  # as they lie in memory
+        bins = bins.swapaxes(1, 2)
+    rows = bins.reshape(len(bins), bins.shape[1] * bins.shape[2])
+    # Bytes add up several times as fast as wider numbers, if their sum is one too.
+    narrow = np.uint8 if rows.shape[1] <= 255 else np.int32
+    return np.add.reduce(rows.view(np.uint8), axis=1, dtype=narrow).astype(np.int32)

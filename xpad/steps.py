@@ -39,7 +39,7 @@ def _encoded(flux: Any, energies: Any, pitch_angles: Any, *, model: Model) -> ND
 
 def pca(obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None) -> xr.DataArray:
     """The principal components of each PAD, (record…, ``pad_component``), lazy; NaN where unusable."""
-    columns = packed(checked_flux(obj, model, variable), model)
+    columns = packed(checked_flux(obj, model, variable), model, with_error=False)
     return (
         columns.isel(pad_packed=slice(3, None)).rename(pad_packed="pad_component").rename("pad_pc")
     )
@@ -48,8 +48,11 @@ def pca(obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = Non
 def label(
     obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None
 ) -> xr.DataArray:
-    """The cluster of each PAD, int16 on the record dimensions, lazy; -1 where unusable."""
-    columns = packed(checked_flux(obj, model, variable), model)
+    """The cluster of each PAD, int16 on the record dimensions, lazy; -1 where unusable.
+
+    The labels of `predict`, in about half its time: nothing is reconstructed for an error.
+    """
+    columns = packed(checked_flux(obj, model, variable), model, with_error=False)
     return columns.isel(pad_packed=0).astype(np.int16).rename("pad_label")
 
 

@@ -55,6 +55,11 @@ class Predict:
 
     peakmem_predict = time_predict
 
+    def time_label(self):
+        import xpad
+
+        xpad.label(self.ds, self.model).compute()
+
 
 class Cluster:
     """The whole method but for a short training, on data in memory."""
