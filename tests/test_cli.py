@@ -120,6 +120,13 @@ def test_plot(clustered, tmp_path, capsys):
     assert "exists" in capsys.readouterr().err
 
 
+def test_plot_finds_the_only_prefix(store, tmp_path):
+    path = tmp_path / "electrons.zarr"
+    assert main(["cluster", str(store), "-o", str(path), "--prefix", "electrons", *FAST]) == 0
+    assert main(["plot", str(path), "-o", str(tmp_path / "p")]) == 0
+    assert (tmp_path / "p" / "catalogue.png").exists()
+
+
 @pytest.mark.parametrize(
     ("argv", "told"),
     [

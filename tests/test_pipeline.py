@@ -558,6 +558,21 @@ def test_a_part_of_varying_data_that_does_not_vary(small):
         np.testing.assert_array_equal(xpad.predict(chosen, model).pad_label.values, whole[part])
         lazy = xpad.predict(chosen.chunk(time=7), model).pad_label.values
         np.testing.assert_array_equal(lazy, whole[part])
+    in_mev = ds.assign_coords(E=(("time", "energy"), tables / 1000, {"units": "MeV"}))
+    np.testing.assert_array_equal(xpad.predict(in_mev, model).pad_label.values, whole)
+
+
+def test_tables_beside_the_models_grid_are_said(small, tmp_path):
+    tables = small.energy.values * np.where(np.arange(600) % 3 == 0, 1.2, 1.0)[:, None]
+    ds = small.drop_vars("energy").assign_coords(E=(("time", "energy"), tables, {"units": "keV"}))
+    model = xpad.fit(ds, **QUICK)
+    apart = ds.assign_coords(E=ds.E * 1e4)
+    with pytest.warns(
+        XpadWarning, match="no record has a label; pad_flag says why.*energies: 4 from 100"
+    ):
+        assert (xpad.predict(apart, model).pad_label == -1).all()
+    with pytest.warns(XpadWarning, match="no record has a label"):
+        xpad.predict_to_zarr(apart, model, tmp_path / "o.zarr", progress=False)
 
 
 def test_without_flux_at_90_degrees_there_is_no_90deg(small):

@@ -343,6 +343,16 @@ def test_one_energy_is_a_line_and_records_without_time_are_numbered(out, flux):
     assert panels[1].get_xlabel() == "record (Epoch)"
 
 
+@pytest.mark.parametrize(("n", "days"), [(100, "2013-03-01"), (800, "2013-03-01 to 2013-03-02")])
+def test_the_time_axis_names_its_days_once(n, days):
+    times = np.datetime64("2013-03-01", "ns") + np.arange(n) * np.timedelta64(120, "s")
+    out = xr.Dataset({"pad_label": ("Epoch", np.zeros(n, "i2"))}, {"Epoch": times})
+    (panel,) = plot_labels(out)
+    draw([panel])
+    assert panel.get_xlabel() == f"time (Epoch), {days}"
+    assert panel.xaxis.get_offset_text().get_text() == ""
+
+
 def test_several_record_dimensions_are_refused_with_the_remedy(out, flux):
     both = xr.concat([out[["pad_label"]]] * 2, dim="probe")
     with pytest.raises(OptionError, match=r"out\.isel\(probe=0\)"):

@@ -16,7 +16,7 @@ from xpad import criteria
 from xpad.bins import bin_starts, group_means
 from xpad.errors import GridMismatchError, OptionError, RolesError
 from xpad.flux import describe_axis
-from xpad.regrid import Grid, common_grid, on_grid, require_same_grid, to_grid
+from xpad.regrid import Grid, common_grid, in_energy_units, on_grid, require_same_grid, to_grid
 
 PITCH = np.array([20.0, 90.0, 160.0])
 
@@ -347,10 +347,12 @@ def test_another_grid_is_refused_with_both_named(flux: xr.DataArray, word: str) 
     assert str(wanted) in str(caught.value)
 
 
-def test_tables_are_put_on_the_models_grid_but_not_in_other_units() -> None:
+def test_tables_are_put_on_the_models_grid_in_its_units() -> None:
     flux = with_tables([[1, 2], [3, 4]])
     require_same_grid(common_grid(flux), Grid(np.array([2.0, 3, 9]), PITCH, "keV"), flux)
-    with pytest.raises(
-        GridMismatchError, match="in keV and the model's in MeV; where either changes"
-    ):
-        require_same_grid(common_grid(flux), Grid(np.array([2.0, 3]), PITCH, "MeV"), flux)
+    flux.data[:] = np.arange(flux.size).reshape(flux.shape)
+    own = on_grid(flux, Grid(np.array([1.0, 2, 3, 4]), PITCH, "keV"))
+    other = on_grid(flux, Grid(np.array([1e3, 2e3, 3e3, 4e3]), PITCH, "eV"))
+    np.testing.assert_array_equal(own.values, other.values)
+    assert np.isfinite(own.values).any()
+    assert in_energy_units(flux, "keV") is flux

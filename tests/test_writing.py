@@ -167,6 +167,9 @@ def test_an_unfinished_store_says_so_and_reads_as_unusable(ds, tmp_path, monkeyp
         opened = xpad.open_dataset(tmp_path / "out.zarr")
     with pytest.raises(xpad.XpadError, match="unfinished and has no catalogue"):
         opened.pad.catalogue()
+    assert "unfinished: not yet written is -1" in repr(out.pad)
+    with pytest.warns(xpad.XpadWarning, match="the store is unfinished"):
+        out.pad.plot.components()
 
 
 @pytest.mark.parametrize("regions", [0, 1, 4])

@@ -114,7 +114,9 @@ def parser() -> argparse.ArgumentParser:
     plot.add_argument(
         "-o", "--output", required=True, metavar="DIR", help="folder for the pictures"
     )
-    plot.add_argument("--prefix", default="pad", help="how the names of the results begin")
+    plot.add_argument(
+        "--prefix", help="how the names of the results begin, where there are several"
+    )
     plot.add_argument("--format", default="png", choices=("png", "pdf", "svg"))
     plot.add_argument("--overwrite", action="store_true", help="replace pictures that are there")
     plot.set_defaults(run=run_plot)
@@ -368,6 +370,7 @@ def run_plot(arguments: argparse.Namespace) -> None:
     import xarray as xr
 
     from xpad.errors import ReaderError
+    from xpad.formatting import prefixes
     from xpad.plot.files import draw, use_files_only
     from xpad.readers import open_dataset
 
@@ -378,7 +381,9 @@ def run_plot(arguments: argparse.Namespace) -> None:
     assert isinstance(out, xr.Dataset)
     use_files_only()
     folder = Path(arguments.output)
-    for path in draw(out, folder, arguments.prefix, arguments.format, arguments.overwrite):
+    found = prefixes(out)
+    prefix = arguments.prefix or ("pad" if len(found) != 1 else found[0])
+    for path in draw(out, folder, prefix, arguments.format, arguments.overwrite):
         print(path)
 
 

@@ -51,15 +51,20 @@ def _others(roles: Roles) -> str:
 
 def results(ds: xr.Dataset) -> list[tuple[str, str]]:
     """Rows for the results of xpad that a Dataset carries, by prefix."""
-    prefixes = [str(n)[: -len("_settings")] for n in ds.attrs if str(n).endswith("_settings")]
-    found = [p for p in prefixes if f"{p}_label" in ds]
     return [
         (
             f"{p}_label",
-            f"{ds.sizes.get(f'{p}_cluster', 0)} clusters, preset {ds.attrs.get(f'{p}_preset')}",
+            f"{ds.sizes.get(f'{p}_cluster', 0)} clusters, preset {ds.attrs.get(f'{p}_preset')}"
+            + (", unfinished: not yet written is -1" if f"{p}_unfinished" in ds.attrs else ""),
         )
-        for p in found
+        for p in prefixes(ds)
     ]
+
+
+def prefixes(ds: xr.Dataset) -> list[str]:
+    """How the names of the results begin that a Dataset carries."""
+    stated = [str(n)[: -len("_settings")] for n in ds.attrs if str(n).endswith("_settings")]
+    return [p for p in stated if f"{p}_label" in ds]
 
 
 def text(obj: xr.Dataset | xr.DataArray) -> str:

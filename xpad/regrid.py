@@ -299,15 +299,9 @@ def require_same_grid(found: Grid, wanted: Grid, flux: xr.DataArray) -> None:
     GridMismatchError
         Names both grids.
     """
-    scale = criteria.energy_scale(found.energy_units, wanted.energy_units)
-    if varies(flux, ENERGY) and scale != 1.0:
-        raise GridMismatchError(
-            f"the data's energies are in {found.energy_units} and the model's in "
-            f"{wanted.energy_units}; where either changes from record to record they are not converted: "
-            f"convert the data's to {wanted.energy_units}"
-        )
     pairs: list[tuple[str, Doubles, Doubles, str]] = []
     if not varies(flux, ENERGY):
+        scale = criteria.energy_scale(found.energy_units, wanted.energy_units)
         pairs.append((ENERGY, found.energy * scale, wanted.energy, wanted.energy_units))
     if not varies(flux, PITCH_ANGLE):
         pairs.append((PITCH_ANGLE, found.pitch_angle, wanted.pitch_angle, "deg"))
@@ -346,8 +340,21 @@ def as_table(flux: xr.DataArray, role: str) -> xr.DataArray:
     return flux.drop_vars(role).assign_coords({TABLES[role]: table})
 
 
+def in_energy_units(flux: xr.DataArray, units: str) -> xr.DataArray:
+    """A canonical flux whose energies, where they vary, are in other units."""
+    table = flux.coords.get(TABLES[ENERGY])
+    if table is None:
+        return flux
+    scale = criteria.energy_scale(str(table.attrs.get("units", "")), units)
+    if scale == 1.0:
+        return flux
+    converted = (scale * table).assign_attrs(table.attrs | {"units": units})
+    return flux.assign_coords({TABLES[ENERGY]: converted})
+
+
 def on_grid(flux: xr.DataArray, grid: Grid) -> xr.DataArray:
     """A canonical flux with the axes that vary put on the grid; lazy, no other value changed."""
+    flux = in_energy_units(flux, grid.energy_units)
     found = tables(flux)
     if not found:
         return flux

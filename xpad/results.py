@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from xpad.apply import over_records
 from xpad.attributes import storable
 from xpad.axes import ROLE_ATTRS, as_dataset, assign_roles
-from xpad.errors import GridMismatchError, OptionError
+from xpad.errors import GridMismatchError, OptionError, warn
 from xpad.fitting import fit
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, canonical_flux, varies
 from xpad.model import Model
 from xpad.presets import DEFAULT_PRESET, Settings
 from xpad.provenance import identity
-from xpad.regrid import Grid, as_table, on_grid, require_same_grid
+from xpad.regrid import Grid, as_table, in_energy_units, on_grid, require_same_grid
 from xpad.sampling import SPLIT_ATTRS
 from xpad.splitting import split_of_records, splitter
 from xpad.survey import selected
@@ -209,6 +209,7 @@ def checked(
         )
     for role in model.provenance["varying"]:
         flux = as_table(flux, role)
+    flux = in_energy_units(flux, model.grid.energy_units)
     _require_grid(flux, model)
     return ds, flux
 
@@ -232,6 +233,8 @@ def labelled_from(
     require_prefix(prefix)
     columns = packed(flux, model, prefix)
     column = f"{prefix}_packed"
+    if columns.chunks is None and not (columns.isel({column: 0}) >= 0).any():
+        warn_of_no_label(model, prefix)
     component = f"{prefix}_component"
     pc = columns.isel({column: slice(3, None)}).rename({column: component})
     added: dict[Hashable, Any] = {
@@ -260,6 +263,14 @@ def labelled_from(
     out = storable(_without_former(ds, made, prefix)).assign(bare)
     out.attrs[f"{prefix}_input"] = json.dumps(identity(ds, flux))
     return out.assign_attrs(result_attrs(model, prefix))
+
+
+def warn_of_no_label(model: Model, prefix: str) -> None:
+    """Say that no record has a label, which an array of -1 does not tell."""
+    warn(
+        f"no record has a label; {prefix}_flag says why. All flux may be fill, or the records' own "
+        f"tables of energies or pitch angles lie outside of the model's grid ({model.grid})"
+    )
 
 
 def _without_coords_of(ds: xr.Dataset, value: Any) -> Any:

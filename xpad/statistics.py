@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import GridMismatchError, OptionError, RolesError
+from xpad.errors import GridMismatchError, OptionError, RolesError, warn
 from xpad.normalisation import METHODS, normalise_pads
 from xpad.regrid import Grid
 from xpad.tally import Tally
@@ -249,9 +249,10 @@ def catalogue(
     if flux is None and all(name in out for name in stored[:3]):
         return out[[name for name in stored if name in out]].compute()
 
-    labels = require_result(out, "label", prefix)
     if flux is None:
         require_finished(out, prefix)
+    labels = require_result(out, "label", prefix)
+    if flux is None:
         from xpad.results import result_flux
 
         flux = result_flux(out, prefix)
@@ -470,6 +471,11 @@ def require_result(out: xr.Dataset, name: str, prefix: str = "pad") -> xr.DataAr
     RolesError
         If it is not there.
 
+    Warns
+    -----
+    XpadWarning
+        If the store is unfinished.
+
     Examples
     --------
     >>> import xarray as xr
@@ -478,6 +484,11 @@ def require_result(out: xr.Dataset, name: str, prefix: str = "pad") -> xr.DataAr
     """
     wanted = f"{prefix}_{name}"
     if wanted in out:
+        if f"{prefix}_unfinished" in out.attrs:
+            warn(
+                "the store is unfinished: records that are not yet labelled have label -1; run the same "
+                "command again, which goes on from where it was cut off"
+            )
         return out[wanted]
     others = sorted(str(v)[: -len(name) - 1] for v in out.data_vars if str(v).endswith(f"_{name}"))
     if others:

@@ -32,7 +32,7 @@ from xpad.presets import DEFAULT_PRESET, resolve
 from xpad.progress import Progress
 from xpad.provenance import configuration, identity
 from xpad.regions import CHUNK, Layout, labelled_region
-from xpad.results import checked, labelled_from, require_prefix
+from xpad.results import checked, labelled_from, require_prefix, warn_of_no_label
 from xpad.scratch import Scratch, require_shared
 from xpad.splitting import Splitter, splitter
 from xpad.store import GROUP, digest_of, load_model_at, save_model_at
@@ -507,9 +507,11 @@ class Output:
 
     def _finish(self, flux: xr.DataArray | None, layout: Layout, model: Model) -> None:
         """The catalogue and the spectrogram, from the sums of all regions."""
+        tallies = (Tally(**self.work.get_all(name)) for name in self.work.names("regions"))
+        total = reduce(add, tallies, Tally.none(model.k, *model.grid.shape))
+        if not total.count.any():
+            warn_of_no_label(model, self.prefix)
         if flux is not None:
-            tallies = (Tally(**self.work.get_all(name)) for name in self.work.names("regions"))
-            total = reduce(add, tallies, Tally.none(model.k, *model.grid.shape))
             entries = statistics.catalogue_of(total, model.grid, self.prefix)
             spectrum = statistics.quicklook_of(total, flux, model.grid, layout.run, self.prefix)
             added = xr.merge([entries, spectrum], combine_attrs="override")

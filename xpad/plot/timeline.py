@@ -95,7 +95,8 @@ def plot_labels(
     if labels.size == 0:
         raise OptionError(f"{prefix}_label holds no record: there is nothing to draw")
     record = str(labels.dims[0])
-    where = columns_of(record_times(labels, record), labels.size, columns)
+    times = record_times(labels, record)
+    where = columns_of(times, labels.size, columns)
     spectrum = _spectrum(out, flux, prefix)
     values, means, grid = _computed(labels, spectrum, where, prefix)
     k = max(int(values.max()) + 1, int(out.sizes.get(f"{prefix}_cluster", 0)))
@@ -114,7 +115,10 @@ def plot_labels(
     else:
         _draw_rows(panels[-1], shares, k, extent, aggregated=_most_in_a_column(where) > 1)
     for ax in panels:
-        _time_axis(ax, where, extent, bottom=ax is panels[-1], record=record)
+        _time_axis(ax, extent, times if where.is_time else None)
+        ax.tick_params(axis="x", labelbottom=ax is panels[-1])
+    what = f"time ({record}), {_days(times)}" if where.is_time else f"record ({record})"
+    panels[-1].set_xlabel(what, fontsize=8)
     return panels
 
 
@@ -353,17 +357,20 @@ def _label_image(
     )  # fmt: skip
 
 
-def _time_axis(
-    ax: Axes, where: Columns, extent: tuple[float, float], *, bottom: bool, record: str
-) -> None:
+def _time_axis(ax: Axes, extent: tuple[float, float], times: np.ndarray | None) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     ax.set_xlim(*extent)
-    if where.is_time:
+    if times is not None:
         locator = AutoDateLocator()
         ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-        ax.xaxis.get_offset_text().set_fontsize(7)
-    ax.tick_params(axis="x", labelbottom=bottom)
-    if bottom:
-        ax.set_xlabel(f"time ({record})" if where.is_time else f"record ({record})", fontsize=8)
+        # Its offset is the date of the last tick, which reads like that of all.
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+
+
+def _days(times: np.ndarray | None) -> str:
+    """The first and the last day, or the only one."""
+    assert times is not None
+    known = times[~np.isnat(times)]
+    days = [str(np.datetime_as_string(t, unit="D")) for t in (known.min(), known.max())]
+    return " to ".join(dict.fromkeys(days))
