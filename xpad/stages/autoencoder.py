@@ -147,7 +147,7 @@ def train(
     Parameters
     ----------
     x_train, x_val : (rows, n), or Rows
-        Features, NaN where missing. `Rows` are dealt by `batch_size`, and by 512 for validation.
+        Features, NaN where missing. `Rows` are dealt by `batch_size`, and by 2048 for validation.
     n_hidden : int, optional
         Hidden units; half the number of features by default.
     output : {"sigmoid", "linear"}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 __all__ = ["VALIDATION_BATCH", "Programs", "State", "import_jax", "programs"]
 
-VALIDATION_BATCH = 512
+VALIDATION_BATCH = 2048
 
 
 class State(NamedTuple):
