@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
@@ -583,6 +584,7 @@ def _by_blocks(program: Callable[..., Any], model: Autoencoder, x: Float32) -> l
     """
     found: list[list[Float32]] = []
     weights, fill = _on_device(model)
+    _compile(program, weights, x.shape[1], fill)
     small, large = ENCODE_ROWS
     start = 0
     while start < len(x) or not found:
@@ -595,6 +597,19 @@ def _by_blocks(program: Callable[..., Any], model: Autoencoder, x: Float32) -> l
         found.append([np.asarray(a)[: len(rows)] for a in program(weights, padded, fill)])
         start += size
     return found[0] if len(found) == 1 else [np.concatenate(a) for a in zip(*found, strict=True)]
+
+
+_compiled: set[Any] = set()
+_compiling = Lock()
+
+
+def _compile(program: Callable[..., Any], weights: Any, width: int, fill: Any) -> None:
+    """Compile a program for every size of block, once, whatever the length of the data."""
+    with _compiling:
+        if program not in _compiled:
+            for size in ENCODE_ROWS:
+                program(weights, np.zeros((size, width), np.float32), fill)
+            _compiled.add(program)
 
 
 _held: WeakKeyDictionary[Autoencoder, Any] = WeakKeyDictionary()

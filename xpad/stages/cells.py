@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xpad.errors import OptionError
 
-__all__ = ["CELLS_PER_BANDWIDTH", "Cells", "checked", "distinct", "grouped"]
+__all__ = ["CELLS_PER_BANDWIDTH", "Cells", "checked", "distinct", "grouped", "stable_order"]
 
 Float64 = NDArray[np.float64]
 Integers = NDArray[np.int32 | np.int64]
@@ -168,7 +168,7 @@ def grouped(index: Integers) -> tuple[Integers, Integers]:
     if index.size == 0:
         return np.zeros(min(n, 1), np.int64), np.zeros(n, np.int64)
     key, bits = _keys(index)
-    order = _stable_order(key, bits)
+    order = stable_order(key, bits)
     new = _differs_from_before(key[order])
     member = np.empty(n, np.int64)
     member[order] = np.cumsum(new) - 1
@@ -229,7 +229,7 @@ def _packed(index: Integers, low: Integers, spans: Sequence[int]) -> Integers:
     return key
 
 
-def _stable_order(key: Integers, bits: int) -> Integers:
+def stable_order(key: Integers, bits: int) -> Integers:
     """As np.argsort(key, kind="stable"), but several times as fast where there is room for it."""
     row_bits = len(key).bit_length()
     if bits + row_bits > 63:

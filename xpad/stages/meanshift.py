@@ -17,7 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.stages import kmeans
-from xpad.stages.cells import CELLS_PER_BANDWIDTH, Cells, checked, distinct, grouped
+from xpad.stages.cells import (
+    CELLS_PER_BANDWIDTH,
+    Cells,
+    checked,
+    distinct,
+    grouped,
+    stable_order,
+)
 
 __all__ = [
     "CELLS_PER_BANDWIDTH",
@@ -32,6 +39,8 @@ __all__ = [
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
+BANDWIDTH_ROWS = 500
+"""Points whose distances to all others are held at once."""
 STOP = 1e-3
 """A seed has arrived when it moves by less than this share of the bandwidth (scikit-learn's)."""
 
@@ -88,7 +97,7 @@ def estimate_bandwidth(
     >>> estimate_bandwidth([[0.0], [1.0], [2.0], [3.0]], quantile=0.5)
     1.0
     """
-    from sklearn import cluster
+    from scipy.spatial.distance import cdist
 
     points = checked(x)
     if len(points) < 2:
@@ -98,10 +107,19 @@ def estimate_bandwidth(
         )
     if not 0 <= quantile <= 1:
         raise OptionError(f"quantile={quantile}; it must be within 0 and 1")
-    bandwidth = cluster.estimate_bandwidth(
-        points, quantile=quantile, n_samples=n_samples, random_state=random_state
-    )
-    return float(bandwidth)
+    drawn = points[np.random.RandomState(random_state).permutation(len(points))[:n_samples]]
+    neighbours = max(int(len(drawn) * quantile), 1)
+
+    def reach(start: int) -> float:
+        """The sum of the distances from some points to their farthest neighbours."""
+        squared = cdist(drawn[start : start + BANDWIDTH_ROWS], drawn, "sqeuclidean")
+        squared.partition(neighbours - 1, axis=1)
+        return float(np.sqrt(squared[:, neighbours - 1]).sum())
+
+    # All distances, since a tree is slower where a good share of the points are neighbours.
+    with ThreadPoolExecutor() as pool:
+        total = sum(pool.map(reach, range(0, len(drawn), BANDWIDTH_ROWS)))
+    return total / len(drawn)
 
 
 def modes(
@@ -324,10 +342,10 @@ class _Lines:
         fineness = min(max(round(0.26 * n ** (1 / c)), 2), 64)
         self._width = radius / fineness
 
-        points = points[:, self._axes]
+        points = points.take(self._axes, axis=1)
         order, heads, columns = self._sorted_by_column(points)
-        self._points = points[order]
-        self._weight = np.asarray(weight, np.float64)[order]
+        self._points = points.take(order, axis=0)
+        self._weight = np.asarray(weight, np.float64).take(order)
         self._depth = None if depth is None else depth[order]
         self._slab = columns[:, 0] if c > 1 else np.zeros(1, np.int64)
         self._low = np.minimum.reduceat(self._points[:, :-1], heads, axis=0).T.copy()
@@ -342,7 +360,8 @@ class _Lines:
         """The order of the points, where in it each column begins, and the columns' indices."""
         column = np.floor(points[:, :-1] / self._width).astype(np.int64)
         _, member = grouped(column.T)
-        order = np.lexsort((points[:, -1], member))
+        along = np.argsort(points[:, -1])
+        order = along[stable_order(member[along], len(points).bit_length())]
         heads = np.flatnonzero(np.diff(member[order], prepend=-1))
         return order, heads, column[order[heads]]
 
