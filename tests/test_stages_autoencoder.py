@@ -322,6 +322,9 @@ def test_compilations_are_bounded():
     features, batch = 5, 8
     programs = network.programs(2, features, "sigmoid", False)
     x = records(4000, features=features)
+    model, _ = train(x, x, epochs=1, batch_size=batch)
+    encode(model, x[:4000])
+    assert programs.encode._cache_size() == 2  # of every size, so that no other length adds one
     lengths = [1, 2, 7, 8, 9, 31, 33, 100, 127, 128, 200, 300, 500, 513, 700, 999, 1500, 2100, 3e3]
     for n in map(int, [*lengths, 4000]):
         model, _ = train(x[:n], x[-n:], epochs=1, batch_size=batch)

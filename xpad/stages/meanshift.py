@@ -290,8 +290,8 @@ def _climb(
                 return place, count, moves
             moves += 1
 
-    with ThreadPoolExecutor() as pool:
-        arrived = list(pool.map(climb, seeds))
+    # One after another: threads would wait for each other between NumPy's short calls.
+    arrived = [climb(seed) for seed in seeds]
     reached = {tuple(place): count for place, count, _ in arrived if count}
     centres = np.array(list(reached), dtype=np.float64).reshape(len(reached), seeds.shape[1])
     intensity = np.rint(list(reached.values())).astype(np.int64)
@@ -339,7 +339,7 @@ class _Lines:
         self._back = np.argsort(self._axes)
         # A ball's work is the columns it meets, ~ fineness ** (c - 1), and the points at their
         # ends, ~ n / fineness. The factor is measured, at 1e4 to 1e6 points in three dimensions.
-        fineness = min(max(round(0.26 * n ** (1 / c)), 2), 64)
+        fineness = min(max(round(0.18 * n ** (1 / c)), 2), 64)
         self._width = radius / fineness
 
         points = points.take(self._axes, axis=1)
