@@ -14,7 +14,7 @@ import compare_data
 import mission
 import numpy as np
 import sidebyside
-from sidebyside import Runs, markdown, median, times
+from sidebyside import Runs, markdown, median, times, verdict
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "xpad, killey2023": {},
@@ -23,6 +23,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 AT_LEAST = {"xpad, killey2023": (5, 6), 'xpad, training="fast"': (12, 20)}
 """Ratios asked of xpad: cold, warm."""
 
+REST = "the rest"
 Stages = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 STAGES: Stages = {
     "normalise": (("normalise (loop)",), ("reading", "gathering")),
@@ -168,9 +169,10 @@ def time_table(cold: Runs, warm: Runs, missing: list[str]) -> str:
     for name in cold:
         row = [name]
         columns = ((cold, "wall"), (warm, "seconds"))
-        for (runs, key), least in zip(columns, AT_LEAST.get(name, ("", "")), strict=True):
+        for (runs, key), least in zip(columns, AT_LEAST.get(name, (0, 0)), strict=True):
             own, reference = median(runs[name], key), median(runs["reference"], key)
-            row += [f"{own:.2f}", times(reference / own), f"{least} ×" if least else ""]
+            wanted = f"{least} ×: {verdict(reference / own >= least)}" if least else ""
+            row += [f"{own:.2f}", times(reference / own), wanted]
         rows.append(row)
     rows += [[name, "not available", "", "", "not available", "", ""] for name in missing]
     return markdown(head, rows)
@@ -183,7 +185,8 @@ def stage_table(warm: Runs) -> str:
         row = [stage, *("" if seconds is None else f"{seconds:.3f}" for seconds in taken.values())]
         for name in list(warm)[1:]:
             own, reference = taken[name], taken["reference"]
-            row.append(times(reference / own) if own and reference else "")
+            told = own and reference and stage != REST
+            row.append(times(reference / own) if told else "")
         rows.append(row)
     return markdown(head, rows)
 
@@ -197,7 +200,7 @@ def stage_seconds(warm: Runs) -> dict[str, dict[str, float | None]]:
             parts = reference if name == "reference" else xpad
             taken = [sum(run["stages"].get(part, 0.0) for part in parts) for run in runs]
             found[stage][name] = statistics.median(taken) if parts else None
-    found["the rest"] = {
+    found[REST] = {
         name: statistics.median(run["seconds"] - sum(run["stages"].values()) for run in runs)
         for name, runs in warm.items()
     }

@@ -12,7 +12,7 @@ import compare_data
 import mission
 import numpy as np
 import sidebyside
-from sidebyside import markdown, median, times
+from sidebyside import markdown, median, times, verdict
 
 BLOCK = 65_536
 THREADS = 2
@@ -156,9 +156,10 @@ def predict(arguments: argparse.Namespace) -> str:
         "",
         markdown(["", "µs a record", f"over {LABELS}"], rows),
         "",
-        f"Against Keras's default batch {times(ratio[default])}, at least {AT_LEAST_DEFAULT} × wanted; "
-        f"against its best ({best.removeprefix('Keras, ')}) {times(ratio[best])}, at least "
-        f"{AT_LEAST_BEST} × wanted. Of {labels.size:,} labels of {LABELS}, "
+        f"Against Keras's default batch {times(ratio[default])}, at least {AT_LEAST_DEFAULT} × wanted: "
+        f"{verdict(ratio[default] >= AT_LEAST_DEFAULT)}; against its best ({best.removeprefix('Keras, ')}) "
+        f"{times(ratio[best])}, at least {AT_LEAST_BEST} × wanted: {verdict(ratio[best] >= AT_LEAST_BEST)}. "
+        f"Of {labels.size:,} labels of {LABELS}, "
         f"{np.count_nonzero(labels == everything):,} are those of {EVERYTHING} and "
         f"{np.count_nonzero(labels == theirs):,} those of Keras and scikit-learn.",
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import datetime
 import json
 import os
 import platform
@@ -11,12 +13,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+PACKAGES = (
+    "xpad", "numpy", "jax", "optax", "scikit-learn", "xarray", "dask", "zarr", "cdflib",
+    "tensorflow", "keras", "dask-ml", "xeofs",
+)  # fmt: skip
 
 Tasks = Mapping[str, Callable[..., Any]]
 
@@ -42,10 +50,20 @@ def is_task(arguments: argparse.Namespace, tasks: Tasks) -> bool:
 
 
 def write_figure(name: str, text: str) -> None:
-    """Write a table for the pages of docs/, with the machine it was measured on."""
+    """Write a table for the pages of docs/, with the machine, the day and what was installed."""
     figures = DOCS / "figures"
     figures.mkdir(exist_ok=True)
-    (figures / f"{name}.inc").write_text(f"{text}\n\nMeasured on {machine()}.\n")
+    measured = f"Measured on {machine()}, {datetime.date.today()}, with {versions()}."
+    (figures / f"{name}.inc").write_text(f"{text}\n\n{measured}\n")
+
+
+def versions() -> str:
+    """What is installed of the packages that count."""
+    found = []
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found.append(f"{name} {metadata.version(name)}")
+    return ", ".join(found)
 
 
 def picture_path(name: str) -> Path:

@@ -304,7 +304,8 @@ def table(found: dict[str, Any]) -> str:
         f"Zarr: {row / rates['read'] / 1e9:.2f} GB/s of flux read and decompressed, "
         f"{found['passes']['written'] / rates['write'] / 1e9:.2f} GB/s of results compressed and "
         "written. GB/s of a pass are those of its flux in memory; all it does are the reading, the "
-        "products and the writing, one after another at the rates of this run.",
+        "products, the writing and, with labels, the copying of L, MLT and the like, one after another "
+        "at the rates of this run.",
     ]
     return "\n".join(lines)
 

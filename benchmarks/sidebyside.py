@@ -41,6 +41,10 @@ def times(value: float) -> str:
     return f"{value:.3g} ×" if value < 100 else f"{value:,.0f} ×"
 
 
+def verdict(reached: bool) -> str:
+    return "reached" if reached else "MISSED"
+
+
 def markdown(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

@@ -9,9 +9,12 @@ from xpad.presets import FAST, Settings, resolve
 
 def test_fast_training_sets_what_the_caller_does_not():
     settings = resolve("killey2023", {"training": "fast", "epochs": 3})
-    assert settings.epochs == 3
-    for name in ("learning_rate", "patience", "min_steps"):
+    assert (settings.epochs, settings.min_steps) == (3, 0)  # so many epochs, and no more
+    for name in ("learning_rate", "patience"):
         assert getattr(settings, name) == FAST[name]
+    assert resolve("killey2023", {"training": "fast"}).min_steps == FAST["min_steps"]
+    both = resolve("killey2023", {"training": "fast", "epochs": 3, "min_steps": 9})
+    assert (both.epochs, both.min_steps) == (3, 9)
     assert Settings.from_dict(settings.as_dict()) == settings
     assert resolve("killey2023", {}).training == "published"
 

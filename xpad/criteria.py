@@ -112,8 +112,11 @@ def text_of(attrs: Mapping[Any, Any], name: str) -> str:
 
 
 def units(attrs: Mapping[Any, Any]) -> str:
-    """The units that the metadata states, '' where it states none."""
-    for name in ("UNITS", "units"):
+    """The units that the metadata states, '' where it states none.
+
+    Before ISTP's ``UNITS`` comes ``units``, which whoever converts values in xarray sets.
+    """
+    for name in ("units", "UNITS"):
         if stated := text_of(attrs, name):
             return stated
     found = mapping(attrs, "data_att").get("units")

@@ -178,7 +178,8 @@ def resolve(preset: str, options: Mapping[str, Any]) -> Settings:
     _require_known(options)
     own = {name: _plain(name, v) for name, v in options.items()}
     if own.get("training") == "fast":
-        own = FAST | own
+        # Epochs that are asked for are as many as are made.
+        own = FAST | ({"min_steps": 0} if "epochs" in own else {}) | own
     return replace(PRESETS[preset], **own)
 
 

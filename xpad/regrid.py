@@ -302,14 +302,17 @@ def require_same_grid(found: Grid, wanted: Grid, flux: xr.DataArray) -> None:
     pairs: list[tuple[str, Doubles, Doubles, str]] = []
     if not varies(flux, ENERGY):
         scale = criteria.energy_scale(found.energy_units, wanted.energy_units)
-        pairs.append((ENERGY, found.energy * scale, wanted.energy, wanted.energy_units))
+        known = criteria.energy_unit(found.energy_units) or not found.energy_units
+        units = wanted.energy_units if known else f"{found.energy_units!r}, a unit not known here"
+        pairs.append((ENERGY, found.energy * scale, wanted.energy, units))
     if not varies(flux, PITCH_ANGLE):
         pairs.append((PITCH_ANGLE, found.pitch_angle, wanted.pitch_angle, "deg"))
-    for role, a, b, units in pairs:
+    for role, a, b, own_units in pairs:
         if a.shape != b.shape or not np.allclose(a, b, rtol=GRID_TOLERANCE, atol=1e-9):
             raise GridMismatchError(
                 f"the data's {role} bins are not the model's: the data have "
-                f"{describe_axis(a, units)}, and the model was fitted on {describe_axis(b, units)} "
+                f"{describe_axis(a, own_units)}, and the model was fitted on "
+                f"{describe_axis(b, wanted.energy_units if role == ENERGY else own_units)} "
                 f"(its whole grid: {wanted}). Fit a model on these data, or regrid them first"
             )
 

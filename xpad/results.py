@@ -233,21 +233,13 @@ def labelled_from(
     require_prefix(prefix)
     columns = packed(flux, model, prefix)
     column = f"{prefix}_packed"
-    if columns.chunks is None and not (columns.isel({column: 0}) >= 0).any():
+    if columns.chunks is None and columns.size and not (columns.isel({column: 0}) >= 0).any():
         warn_of_no_label(model, prefix)
     component = f"{prefix}_component"
     pc = columns.isel({column: slice(3, None)}).rename({column: component})
     added: dict[Hashable, Any] = {
-        f"{prefix}_label": columns.isel({column: 0}).astype(np.int16).assign_attrs(
-            long_name="cluster of the pitch-angle distribution",
-            comment=f"0 is the largest of {model.k} clusters among the fitted records; -1 is unusable",
-            valid_min=np.int16(UNUSABLE),
-            valid_max=np.int16(model.k - 1),
-        ),
-        f"{prefix}_pc": pc.assign_attrs(
-            long_name="principal components of the encoded PAD",
-            explained_variance_ratio=[float(v) for v in model.pca.explained_variance_ratio],
-        ),
+        f"{prefix}_label": columns.isel({column: 0}).astype(np.int16).assign_attrs(label_attrs(model)),
+        f"{prefix}_pc": pc.assign_attrs(component_attrs(model)),
         f"{prefix}_error": columns.isel({column: 2}).assign_attrs(
             long_name="root mean square of normalised PAD minus reconstruction, over measured bins",
             units="1",
@@ -265,11 +257,30 @@ def labelled_from(
     return out.assign_attrs(result_attrs(model, prefix))
 
 
+def label_attrs(model: Model) -> dict[str, Any]:
+    """What labels say of themselves."""
+    return {
+        "long_name": "cluster of the pitch-angle distribution",
+        "comment": f"0 is the largest of {model.k} clusters among the fitted records; -1 is unusable",
+        "valid_min": np.int16(UNUSABLE),
+        "valid_max": np.int16(model.k - 1),
+    }
+
+
+def component_attrs(model: Model) -> dict[str, Any]:
+    """What components say of themselves."""
+    return {
+        "long_name": "principal components of the encoded PAD",
+        "explained_variance_ratio": [float(v) for v in model.pca.explained_variance_ratio],
+    }
+
+
 def warn_of_no_label(model: Model, prefix: str) -> None:
     """Say that no record has a label, which an array of -1 does not tell."""
     warn(
-        f"no record has a label; {prefix}_flag says why. All flux may be fill, or the records' own "
-        f"tables of energies or pitch angles lie outside of the model's grid ({model.grid})"
+        f"no record has a label; {prefix}_flag says why. All flux may be fill, or beyond what a float32 "
+        "of less than 1e30 holds, or the records' own tables of energies or pitch angles lie outside of "
+        f"the model's grid ({model.grid})"
     )
 
 

@@ -14,7 +14,7 @@ from xpad.flux import ENERGY, PITCH_ANGLE, canonical_flux, varies
 from xpad.model import Model
 from xpad.normalisation import METHODS, normalise_pads, require_ninety
 from xpad.regrid import pieces
-from xpad.results import checked_flux, packed
+from xpad.results import checked_flux, component_attrs, label_attrs, packed
 from xpad.usable import OK
 
 
@@ -40,9 +40,8 @@ def _encoded(flux: Any, energies: Any, pitch_angles: Any, *, model: Model) -> ND
 def pca(obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None) -> xr.DataArray:
     """The principal components of each PAD, (record…, ``pad_component``), lazy; NaN where unusable."""
     columns = packed(checked_flux(obj, model, variable), model, with_error=False)
-    return (
-        columns.isel(pad_packed=slice(3, None)).rename(pad_packed="pad_component").rename("pad_pc")
-    )
+    found = columns.isel(pad_packed=slice(3, None)).rename(pad_packed="pad_component")
+    return found.rename("pad_pc").assign_attrs(component_attrs(model))
 
 
 def label(
@@ -53,7 +52,8 @@ def label(
     The labels of `predict`, in about half its time: nothing is reconstructed for an error.
     """
     columns = packed(checked_flux(obj, model, variable), model, with_error=False)
-    return columns.isel(pad_packed=0).astype(np.int16).rename("pad_label")
+    found = columns.isel(pad_packed=0).astype(np.int16)
+    return found.rename("pad_label").assign_attrs(label_attrs(model))
 
 
 def normalise(

@@ -509,7 +509,7 @@ class Output:
         """The catalogue and the spectrogram, from the sums of all regions."""
         tallies = (Tally(**self.work.get_all(name)) for name in self.work.names("regions"))
         total = reduce(add, tallies, Tally.none(model.k, *model.grid.shape))
-        if not total.count.any():
+        if layout.size and not total.count.any():
             warn_of_no_label(model, self.prefix)
         if flux is not None:
             entries = statistics.catalogue_of(total, model.grid, self.prefix)
