@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from missions import PRODUCTS, RAW, TPLOT, check_flux
 
 import xpad
+from xpad import criteria
 from xpad.errors import RolesError
 
 
@@ -225,6 +226,11 @@ def test_repeated_energies_become_one_with_their_mean(lazily: bool) -> None:
     found = xpad.canonical_flux(by_energy)
     assert found.pitch_angle_table.sizes == {"time": 2, "energy": 3, "pitch_angle": 5}
     np.testing.assert_allclose(found.pitch_angle_table[0, 1], ds.a + 0.5)
+
+
+def test_units_set_in_xarray_come_before_those_of_the_file() -> None:
+    assert criteria.units({"UNITS": "MeV", "units": "keV"}) == "keV"
+    assert criteria.units({"UNITS": "MeV", "units": " "}) == "MeV"
 
 
 def test_units_that_are_the_fluxs_are_no_units_of_an_axis() -> None:

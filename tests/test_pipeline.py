@@ -226,6 +226,8 @@ def test_steps_are_the_prediction(small, fitted):
     ok = whole.pad_flag.values == 0
     np.testing.assert_array_equal(xpad.label(small, fitted).values, whole.pad_label.values)
     np.testing.assert_array_equal(xpad.pca(small, fitted).values, whole.pad_pc.values)
+    assert xpad.label(small, fitted).attrs == whole.pad_label.attrs
+    assert xpad.pca(small, fitted).attrs == whole.pad_pc.attrs
     encoded = xpad.encode(small, fitted).values
     components = fitted.project(encoded[ok])
     np.testing.assert_allclose(components, whole.pad_pc.values[ok], atol=1e-5)

@@ -347,6 +347,12 @@ def test_another_grid_is_refused_with_both_named(flux: xr.DataArray, word: str) 
     assert str(wanted) in str(caught.value)
 
 
+def test_a_unit_that_is_not_known_is_named() -> None:
+    flux = static([1.6e-16, 3.2e-16], units="J")
+    with pytest.raises(GridMismatchError, match=r"'J', a unit not known here.* from 1 … 2 keV"):
+        require_same_grid(common_grid(flux), Grid(np.array([1.0, 2]), PITCH, "keV"), flux)
+
+
 def test_tables_are_put_on_the_models_grid_in_its_units() -> None:
     flux = with_tables([[1, 2], [3, 4]])
     require_same_grid(common_grid(flux), Grid(np.array([2.0, 3, 9]), PITCH, "keV"), flux)
