@@ -23,7 +23,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 PACKAGES = (
     "xpad", "numpy", "jax", "optax", "scikit-learn", "xarray", "dask", "zarr", "cdflib",
-    "tensorflow", "keras", "dask-ml", "xeofs",
+    "tensorflow", "tensorflow-cpu", "keras", "dask-ml", "xeofs",
 )  # fmt: skip
 
 Tasks = Mapping[str, Callable[..., Any]]
