@@ -161,7 +161,7 @@ def predict(
     xarray.Dataset
         As `cluster`, without ``pad_split``. Its label, components, error and
         flag are computed together; where only labels are wanted, `xpad.label`
-        takes about half the time.
+        takes less time.
 
     Raises
     ------

@@ -250,6 +250,7 @@ def catalogue(
         return out[[name for name in stored if name in out]].compute()
 
     if flux is None:
+        # First, since labels of such a store bring a warning, and this an error that says all.
         require_finished(out, prefix)
     labels = require_result(out, "label", prefix)
     if flux is None:

@@ -49,7 +49,7 @@ def label(
 ) -> xr.DataArray:
     """The cluster of each PAD, int16 on the record dimensions, lazy; -1 where unusable.
 
-    The labels of `predict`, in about half its time: nothing is reconstructed for an error.
+    The labels of `predict`, in less time: nothing is reconstructed for an error.
     """
     columns = packed(checked_flux(obj, model, variable), model, with_error=False)
     found = columns.isel(pad_packed=0).astype(np.int16)
