@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from xpad.errors import OptionError
 
-__all__ = ["CELLS_PER_BANDWIDTH", "Cells", "checked", "distinct", "grouped", "stable_order"]
+__all__ = ["CELLS_PER_BANDWIDTH", "Cells", "checked", "distinct", "keys", "stable_order"]
 
 Float64 = NDArray[np.float64]
 Integers = NDArray[np.int32 | np.int64]
@@ -159,7 +159,10 @@ def checked(x: ArrayLike) -> Float64:
 
 def distinct(index: Integers) -> Integers:
     """The different columns of `index`, in lexicographic order."""
-    return index.take(grouped(index)[0], axis=1)
+    low, spans = _box(index)
+    if math.prod(spans) >= 2**62:
+        return np.unique(index, axis=1)
+    return _unpacked(np.unique(_packed(index, low, spans)), low, spans, index.dtype)
 
 
 def grouped(index: Integers) -> tuple[Integers, Integers]:
@@ -167,7 +170,7 @@ def grouped(index: Integers) -> tuple[Integers, Integers]:
     n = index.shape[1]
     if index.size == 0:
         return np.zeros(min(n, 1), np.int64), np.zeros(n, np.int64)
-    key, bits = _keys(index)
+    key, bits = keys(index)
     order = stable_order(key, bits)
     new = _differs_from_before(key[order])
     member = np.empty(n, np.int64)
@@ -181,7 +184,7 @@ def _differs_from_before(key: Integers) -> NDArray[np.bool_]:
     return new
 
 
-def _keys(index: Integers) -> tuple[Integers, int]:
+def keys(index: Integers) -> tuple[Integers, int]:
     """A number for each column that sorts as the column does, and how many bits it takes."""
     low, spans = _box(index)
     if math.prod(spans) >= 2**62:
@@ -203,14 +206,9 @@ def _common_keys(
         member = member.reshape(-1).astype(np.int64)
         return (member[: a.shape[1]], member[a.shape[1] :]), lambda key: columns.take(key, axis=1)
 
-    def decoded(key: Integers) -> Integers:
-        found = np.empty((len(spans), len(key)), np.result_type(a, b))
-        for axis in reversed(range(len(spans))):
-            key, found[axis] = np.divmod(key, spans[axis])
-        found += low[:, None].astype(found.dtype)
-        return found
-
-    return (_packed(a, low, spans), _packed(b, low, spans)), decoded
+    dtype = np.result_type(a, b)
+    packed = (_packed(a, low, spans), _packed(b, low, spans))
+    return packed, lambda key: _unpacked(key, low, spans, dtype)
 
 
 def _box(index: Integers) -> tuple[Integers, list[int]]:
@@ -227,6 +225,14 @@ def _packed(index: Integers, low: Integers, spans: Sequence[int]) -> Integers:
         key += row
         key -= least
     return key
+
+
+def _unpacked(key: Integers, low: Integers, spans: Sequence[int], dtype: DTypeLike) -> Integers:
+    found = np.empty((len(spans), len(key)), dtype)
+    for axis in reversed(range(len(spans))):
+        key, found[axis] = np.divmod(key, spans[axis])
+    found += low[:, None].astype(dtype)
+    return found
 
 
 def stable_order(key: Integers, bits: int) -> Integers:

@@ -22,7 +22,7 @@ from xpad.stages.cells import (
     Cells,
     checked,
     distinct,
-    grouped,
+    keys,
     stable_order,
 )
 
@@ -39,8 +39,15 @@ __all__ = [
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
-BANDWIDTH_ROWS = 500
-"""Points whose distances to all others are held at once."""
+BANDWIDTH_ROWS = 64
+"""Points whose distances to all others a thread holds at once."""
+SUMMED = 500
+"""Distances that are added up before they join the sum, so that it is rounded as scikit-learn's."""
+SEED_ROWS = 65_536
+BINS_PER_WIDTH = 4
+"""Bins along a column to its width: finer ones leave fewer points to compare, and take memory."""
+COLUMN_BITS = 40
+"""A column's number takes at most so many bits, or as many as the number of points."""
 STOP = 1e-3
 """A seed has arrived when it moves by less than this share of the bandwidth (scikit-learn's)."""
 
@@ -110,16 +117,17 @@ def estimate_bandwidth(
     drawn = points[np.random.RandomState(random_state).permutation(len(points))[:n_samples]]
     neighbours = max(int(len(drawn) * quantile), 1)
 
-    def reach(start: int) -> float:
-        """The sum of the distances from some points to their farthest neighbours."""
+    def reach(start: int) -> Float64:
+        """The distances from some points to their farthest neighbours."""
         squared = cdist(drawn[start : start + BANDWIDTH_ROWS], drawn, "sqeuclidean")
         squared.partition(neighbours - 1, axis=1)
-        return float(np.sqrt(squared[:, neighbours - 1]).sum())
+        return np.sqrt(squared[:, neighbours - 1])
 
     # All distances, since a tree is slower where a good share of the points are neighbours.
     with ThreadPoolExecutor() as pool:
-        total = sum(pool.map(reach, range(0, len(drawn), BANDWIDTH_ROWS)))
-    return total / len(drawn)
+        found = np.concatenate(list(pool.map(reach, range(0, len(drawn), BANDWIDTH_ROWS))))
+    total = sum(found[start : start + SUMMED].sum() for start in range(0, len(found), SUMMED))
+    return float(total) / len(drawn)
 
 
 def modes(
@@ -177,10 +185,10 @@ def modes(
         return modes_of_cells(cells, bandwidth, max_iter=max_iter)
     seeds: Float64 = points
     if bin_seeding:
-        bins = distinct(np.round(points / bandwidth).astype(np.int64).T).T
+        bins = _whole_bandwidths(points, bandwidth)
         if len(bins) < len(points):
             seeds = (bins * bandwidth).astype(np.float64)
-    lines = _Lines(points, np.ones(len(points)), bandwidth)
+    lines = _Lines(points, None, bandwidth)
     return _modes(lines, seeds, bandwidth, max_iter)
 
 
@@ -253,6 +261,15 @@ def _check(n: int, bandwidth: float) -> None:
         raise OptionError(f"bandwidth={bandwidth}; it must be positive and finite")
 
 
+def _whole_bandwidths(points: Float64, bandwidth: float) -> Int64:
+    """The different places that points have when they are rounded to whole bandwidths."""
+    found = [
+        distinct(np.round(points[start : start + SEED_ROWS] / bandwidth).astype(np.int64).T)
+        for start in range(0, len(points), SEED_ROWS)
+    ]
+    return distinct(np.concatenate(found, axis=1)).T
+
+
 def _modes(lines: _Lines, seeds: Float64, bandwidth: float, max_iter: int) -> MeanShift:
     centres, intensity, moves = _climb(lines, seeds, bandwidth, max_iter)
     if len(centres) == 0:
@@ -315,9 +332,10 @@ class _Lines:
     """Weighted points on lines, for the number and the sum of those within a ball.
 
     The axis of the widest spread runs along the lines; on the others, space is cut into columns
-    of equal width, each of which is a line of points in order. Of each column, a ball takes a
-    stretch that is inside wherever in the column its points are, whose sum is the difference of
-    two cumulative sums, and at the stretch's two ends points that are compared one by one.
+    of equal width, each of which is a line of points, in the order of bins along it. Of each
+    column, a ball takes a stretch of bins that is inside wherever in them their points are, whose
+    sum is the difference of two cumulative sums, and at the stretch's two ends points that are
+    compared one by one.
 
     Where a point stands for several that are spread evenly over a depth, it is within the ball in
     the share that a plane through it cuts off.
@@ -326,7 +344,7 @@ class _Lines:
     def __init__(
         self,
         points: Float64,
-        weight: NDArray[Any],
+        weight: NDArray[Any] | None,
         radius: float,
         depth: Float64 | None = None,
     ) -> None:
@@ -342,28 +360,39 @@ class _Lines:
         fineness = min(max(round(0.18 * n ** (1 / c)), 2), 64)
         self._width = radius / fineness
 
-        points = points.take(self._axes, axis=1)
-        order, heads, columns = self._sorted_by_column(points)
-        self._points = points.take(order, axis=0)
-        self._weight = np.asarray(weight, np.float64).take(order)
-        self._depth = None if depth is None else depth[order]
-        self._slab = columns[:, 0] if c > 1 else np.zeros(1, np.int64)
-        self._low = np.minimum.reduceat(self._points[:, :-1], heads, axis=0).T.copy()
-        self._high = np.maximum.reduceat(self._points[:, :-1], heads, axis=0).T.copy()
+        coordinates = points.T[self._axes]
+        self._start = coordinates[-1].min()
+        self._bin = self._width / BINS_PER_WIDTH
+        columns, order = self._sorted(coordinates)
+        self._coordinates = coordinates = coordinates.take(order, axis=1)
+        self._weight = None if weight is None else np.asarray(weight, np.float64).take(order)
+        self._depth = None if depth is None else depth.take(order)
+        heads = np.flatnonzero(np.diff(columns, prepend=-1))
+        self._low = np.minimum.reduceat(coordinates[:-1], heads, axis=1)
+        self._high = np.maximum.reduceat(coordinates[:-1], heads, axis=1)
+        self._slab = self._column_of(self._low[0]) if c > 1 else np.zeros(1, np.int64)
         self._index_bins(heads)
 
-        moments = self._weight[:, None] * np.insert(self._points, 0, 1.0, axis=1)
         self._cumulative = np.zeros((n + 1, c + 1))
-        np.cumsum(moments, axis=0, out=self._cumulative[1:])
+        moments = self._cumulative[1:]
+        moments[:, 0] = 1.0 if self._weight is None else self._weight
+        for axis, places in enumerate(coordinates):
+            np.multiply(places, moments[:, 0], out=moments[:, axis + 1])
+        np.cumsum(moments, axis=0, out=moments)
 
-    def _sorted_by_column(self, points: Float64) -> tuple[Int64, Int64, Int64]:
-        """The order of the points, where in it each column begins, and the columns' indices."""
-        column = np.floor(points[:, :-1] / self._width).astype(np.int64)
-        _, member = grouped(column.T)
-        along = np.argsort(points[:, -1])
-        order = along[stable_order(member[along], len(points).bit_length())]
-        heads = np.flatnonzero(np.diff(member[order], prepend=-1))
-        return order, heads, column[order[heads]]
+    def _sorted(self, coordinates: Float64) -> tuple[Int64, Int64]:
+        """The points' order by column and bin along it; and in that order, each one's column."""
+        column, bits = keys(self._column_of(coordinates[:-1]))
+        if bits > COLUMN_BITS:
+            column = np.unique(column, return_inverse=True)[1]
+            bits = len(column).bit_length()
+        extent = coordinates[-1].max() - self._start
+        while extent / self._bin >= 2.0 ** (61 - bits):
+            self._bin *= 2
+        bins = self._bin_of(coordinates[-1])
+        n_bins = int(bins.max()) + 1
+        order = stable_order(column * n_bins + bins, bits + n_bins.bit_length())
+        return column.take(order), order
 
     def _index_bins(self, heads: Int64) -> None:
         """For each bin along each column, the first point that is in it or beyond.
@@ -371,14 +400,12 @@ class _Lines:
         Bins without points count, so that a place is found without a search; they are made wider
         where that would take more memory than the points.
         """
-        n = len(self._points)
+        n = self._coordinates.shape[1]
         ends = np.append(heads[1:], n)
-        z = self._points[:, -1]
-        self._start = z.min()
-        self._bin = self._width
-        while np.sum((z[ends - 1] - z[heads]) / self._bin) > 4 * n + 1_000_000:
+        bins = self._bin_of(self._coordinates[-1])
+        while np.sum(bins[ends - 1] - bins[heads]) > 4 * n + 1_000_000:
             self._bin *= 2
-        bins = self._bin_of(z)
+            bins >>= 1  # exactly what `_bin_of` gives then
         n_bins = bins[ends - 1] - bins[heads] + 1
         # One more slot a column says where the column ends.
         after = np.cumsum(n_bins + 1)
@@ -392,6 +419,10 @@ class _Lines:
         begins[self._last_slot] = ends
         self._begins = np.minimum.accumulate(begins[::-1])[::-1].copy()
 
+    def _column_of(self, places: Float64) -> Int64:
+        """The index along an axis of the columns that hold these places."""
+        return np.floor(places * (1 / self._width)).astype(np.int64)
+
     def _bin_of(self, z: Float64) -> Int64:
         """The bin of each place; of one before the first bin, that or one after (both are safe)."""
         return ((z - self._start) * (1 / self._bin)).astype(np.int64)
@@ -404,13 +435,16 @@ class _Lines:
         outer = np.sqrt(np.maximum(most**2 - near, 0)) + 1e-9 * self._radius
         inner = np.sqrt(np.maximum(least**2 - far, 0)) - 1e-9 * self._radius
 
-        lowest, highest = self._first_slot[columns], self._last_slot[columns]
-        bin_0 = self._slot_of_bin_0[columns]
+        lowest, highest = self._first_slot.take(columns), self._last_slot.take(columns)
+        bin_0 = self._slot_of_bin_0.take(columns)
 
         def first_at(z: Float64, after: int) -> NDArray[np.int32]:
             """The first point of each column in the bin of `z`, or in the one after, or beyond."""
-            slot = self._bin_of(z) + (bin_0 + after)
-            return self._begins[np.clip(slot, lowest, highest, out=slot)]
+            slot = self._bin_of(z)
+            slot += bin_0
+            slot += after
+            np.maximum(slot, lowest, out=slot)
+            return self._begins.take(np.minimum(slot, highest, out=slot))
 
         z = centre[-1]
         first, last = first_at(z - outer, 0), first_at(z + outer, 1)
@@ -418,38 +452,48 @@ class _Lines:
         none = (inner <= 0) | (far > least**2) | (inside_first >= inside_last)
         inside_first[none] = inside_last[none] = first[none]
 
-        moments = (
-            self._cumulative.take(inside_last, axis=0) - self._cumulative.take(inside_first, axis=0)
-        ).sum(axis=0)
+        whole = self._cumulative.take(inside_last, axis=0)
+        whole -= self._cumulative.take(inside_first, axis=0)
+        moments = whole.sum(axis=0)
         edge = _ranges(np.append(first, inside_last), np.append(inside_first, last))
-        points = self._points.take(edge, axis=0)
-        weight = self._weight.take(edge) * self._within(points - centre, edge)
-        total = moments[1:] + weight @ points
-        return total[self._back], float(moments[0] + weight.sum())
+        # Axis by axis, which is several times as fast as a matrix of a few columns; without BLAS,
+        # whose sums would depend on its threads.
+        offset = [
+            places.take(edge) - place
+            for places, place in zip(self._coordinates, centre, strict=True)
+        ]  # fmt: skip
+        share = self._within(sum(map(np.square, offset)), edge)
+        weight = share.sum()
+        sums = np.array([np.einsum("i,i->", share, distance) for distance in offset])
+        total = moments[1:] + sums + weight * centre
+        return total[self._back], float(moments[0] + weight)
 
-    def _within(self, offset: Float64, points: Int64) -> NDArray[Any]:
-        """Which points, by their offsets from the centre, are within the radius, or how much."""
-        squared = np.einsum("ij,ij->i", offset, offset)
-        if self._depth is None:
-            return squared <= self._radius**2
-        depth = self._depth.take(points)
-        inward = self._radius - np.sqrt(squared)
-        share = np.divide(inward, depth, out=np.zeros_like(depth), where=depth > 0)
-        share = np.clip(share + 0.5, 0, 1, out=share)
-        return np.where(depth > 0, share, squared <= self._radius**2)
+    def _within(self, squared: Float64, points: Int64) -> Float64:
+        """How much of each point, by its squared distance from the centre, is within the radius."""
+        share = (squared <= self._radius**2).astype(np.float64)
+        if self._depth is not None:
+            depth = self._depth.take(points)
+            inward = self._radius - np.sqrt(squared)
+            np.divide(inward, depth, out=share, where=depth > 0)
+            share[depth > 0] += 0.5
+            np.clip(share, 0, 1, out=share)
+        if self._weight is not None:
+            share *= self._weight.take(points)
+        return share
 
     def _columns_near(self, centre: Float64, radius: float) -> tuple[Int64, Float64, Float64]:
         """Columns that a ball may meet, their squared distances: the least, the greatest."""
         if len(centre) == 0:
             return np.zeros(1, np.int64), np.zeros(1), np.zeros(1)
-        first = np.floor((centre[0] - radius) / self._width)
-        last = np.floor((centre[0] + radius) / self._width)
+        first, last = self._column_of(centre[0] + np.array([-radius, radius]))
         start, stop = np.searchsorted(self._slab, [first, last + 1])
         near, far = np.zeros(stop - start), np.zeros(stop - start)
         for low, high, c in zip(self._low, self._high, centre, strict=True):
             below, above = low[start:stop] - c, c - high[start:stop]
-            near += np.square(np.maximum(np.maximum(below, above), 0))
-            far += np.square(np.minimum(below, above))
+            outside, across = np.maximum(below, above), np.minimum(below, above, out=below)
+            np.maximum(outside, 0, out=outside)
+            near += np.square(outside, out=outside)
+            far += np.square(across, out=across)
         met = np.flatnonzero(near <= radius**2 * (1 + 1e-9))
         return met + start, near[met], far[met]
 
