@@ -38,6 +38,7 @@ __all__ = [
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
+Integers = NDArray[np.int32 | np.int64]
 
 BANDWIDTH_ROWS = 64
 """Points whose distances to all others a thread holds at once."""
@@ -261,7 +262,7 @@ def _check(n: int, bandwidth: float) -> None:
         raise OptionError(f"bandwidth={bandwidth}; it must be positive and finite")
 
 
-def _whole_bandwidths(points: Float64, bandwidth: float) -> Int64:
+def _whole_bandwidths(points: Float64, bandwidth: float) -> Integers:
     """The different places that points have when they are rounded to whole bandwidths."""
     found = [
         distinct(np.round(points[start : start + SEED_ROWS] / bandwidth).astype(np.int64).T)
@@ -380,7 +381,7 @@ class _Lines:
             np.multiply(places, moments[:, 0], out=moments[:, axis + 1])
         np.cumsum(moments, axis=0, out=moments)
 
-    def _sorted(self, coordinates: Float64) -> tuple[Int64, Int64]:
+    def _sorted(self, coordinates: Float64) -> tuple[Integers, Integers]:
         """The points' order by column and bin along it; and in that order, each one's column."""
         column, bits = keys(self._column_of(coordinates[:-1]))
         if bits > COLUMN_BITS:
@@ -394,7 +395,7 @@ class _Lines:
         order = stable_order(column * n_bins + bins, bits + n_bins.bit_length())
         return column.take(order), order
 
-    def _index_bins(self, heads: Int64) -> None:
+    def _index_bins(self, heads: Integers) -> None:
         """For each bin along each column, the first point that is in it or beyond.
 
         Bins without points count, so that a place is found without a search; they are made wider
