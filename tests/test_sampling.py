@@ -32,6 +32,8 @@ def test_any_partition_gives_the_same_numbers(total, seed, cuts):
     np.testing.assert_array_equal(whole, np.concatenate(parts))
     backwards = stratified_uniform(np.arange(total)[::-1], total, seed)
     np.testing.assert_array_equal(whole, backwards[::-1])
+    some = np.random.default_rng(seed).integers(0, total, 5)
+    np.testing.assert_array_equal(whole[some], stratified_uniform(some, total, seed))
     assert whole.min() >= 0
     assert whole.max() < 1
 

@@ -57,7 +57,7 @@ def stratified_uniform(positions: Integers, total: int, seed: int) -> NDArray[np
     200
     """
     positions = np.asarray(positions, dtype=np.int64)
-    strata, inverse = np.unique(positions // STRATUM, return_inverse=True)
+    strata, inverse = _strata(positions)
     members = strata[:, None] * STRATUM + np.arange(STRATUM)
     keys = hashed(members.ravel(), seed).reshape(members.shape)
     keys[members >= total] = np.iinfo(np.uint64).max
@@ -70,6 +70,16 @@ def stratified_uniform(positions: Integers, total: int, seed: int) -> NDArray[np
     within = (keys >> np.uint64(11)).astype(np.float64) * 2.0**-53
     spread = (rank + within) / size[:, None]
     return np.asarray(spread[inverse, positions % STRATUM])
+
+
+def _strata(positions: Integers) -> tuple[Integers, Integers]:
+    """Strata, ascending, among them all that hold the positions; and which of them holds each."""
+    number = positions // STRATUM
+    if number.size:
+        first, last = int(number.min()), int(number.max())
+        if last - first < number.size:  # a block of records: nothing to sort
+            return np.arange(first, last + 1), number - first
+    return np.unique(number, return_inverse=True)
 
 
 def random_split(

@@ -605,6 +605,8 @@ _compiling = Lock()
 
 def _compile(program: Callable[..., Any], weights: Any, width: int, fill: Any) -> None:
     """Compile a program for every size of block, once, whatever the length of the data."""
+    if program in _compiled:
+        return
     with _compiling:
         if program not in _compiled:
             for size in ENCODE_ROWS:
