@@ -95,13 +95,15 @@ def pca_sklearn() -> Fit:
 def pca_dask_ml(name: str) -> Fit:
     import dask.array as da
     from dask_ml import decomposition
+    from threadpoolctl import threadpool_limits
 
     estimator = getattr(decomposition, name)
 
     def run(x: np.ndarray) -> dict[str, float]:
         lazy = da.from_array(x, chunks=(BLOCK, -1), name=False)
-        found = estimator(n_components=COMPONENTS).fit(lazy)
-        np.asarray(found.transform(lazy))
+        with threadpool_limits(1, user_api="blas"):  # dask's threads are as many as the cores
+            found = estimator(n_components=COMPONENTS).fit(lazy)
+            np.asarray(found.transform(lazy))
         return {"variance": float(np.sum(found.explained_variance_))}
 
     return run
@@ -158,10 +160,12 @@ def kmeans_sklearn(name: str) -> Fit:
 def kmeans_dask_ml() -> Fit:
     import dask.array as da
     from dask_ml.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
     def run(x: np.ndarray) -> dict[str, float]:
         lazy = da.from_array(x, chunks=(BLOCK, -1), name=False)
-        return {"inertia": float(KMeans(K, random_state=0).fit(lazy).inertia_) / len(x)}
+        with threadpool_limits(1, user_api="blas"):
+            return {"inertia": float(KMeans(K, random_state=0).fit(lazy).inertia_) / len(x)}
 
     return run
 

@@ -1,57 +1,79 @@
-"""What the passes over the data spend, step by step, on one core: the profile behind their shares.
+"""What the passes over the data spend, step by step: the profile behind their shares.
 
     python benchmarks/passes.py
     python benchmarks/passes.py --docs                 # writes the table into docs/
 
-Each step is called by itself on the same block of simulated records, as the pass calls it, in pieces
-of as many records. Steps take turns, and medians are told.
+Each step is called by itself on a block of simulated records, as the pass calls it, in pieces of as
+many records, by as many threads at once as there are cores, each with a block of its own. Steps take
+turns, and medians are told. The last line is the share that the pass would reach if it were these
+steps and nothing else, and no thread ever waited for another's: its own rates (reading, products of
+the same shapes, writing the results; without the variables beside the flux) over all steps.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import mission
 import processes
 
 ROWS = mission.CHUNK
-ALL = ("reading", "components", "projecting", "labelling")
-TEST = ("components", "projecting")
-STEPS: dict[str, tuple[str, ...]] = {
-    "read and decompress": ALL,
-    "fills to NaN": ALL,
-    "split: hash of the position": ALL,
-    "measured and positive bins counted": ALL,
-    "normalised": ("components", "projecting", "labelling"),
-    "encoded": TEST,
-    "encoded, with the error": ("labelling",),
-    "covariance, float64": ("components",),
-    "projected, float64": ("projecting", "labelling"),
-    "nearest centre": ("labelling",),
-    "sums of the catalogue": ("labelling",),
-    "compressed and written": ("labelling",),
+READ, PRODUCT, COVARIANCE, WRITTEN = (
+    "read and decompress",
+    "matrix product",
+    "covariance, float64",
+    "results compressed and written",
+)
+FILLS, HASH, COUNTED = (
+    "fills to NaN",
+    "split: hash of the position",
+    "measured and positive bins counted",
+)
+TAKEN, NORMALISED, PROJECTED = "test records taken", "normalised", "projected, float64"
+ENCODED, WITH_ERROR = "encoded", "encoded, with the error"
+AS_THEY_LIE = "counted as they lie"
+NEAREST, SUMS = "nearest centre", "sums of the catalogue"
+PASSES = {
+    "reading": (READ, FILLS, HASH, COUNTED),
+    "components": (READ, FILLS, HASH, TAKEN, COUNTED, NORMALISED, ENCODED, COVARIANCE),
+    "projecting": (READ, FILLS, HASH, TAKEN, COUNTED, NORMALISED, ENCODED, PROJECTED),
+    "labelling": (
+        READ, FILLS, HASH, COUNTED, NORMALISED, WITH_ERROR, PROJECTED, NEAREST, SUMS, WRITTEN,
+    ),
+}  # fmt: skip
+"""The steps that each pass takes."""
+OWN = {
+    "reading": (READ,),
+    "components": (READ, PRODUCT, COVARIANCE),
+    "projecting": (READ, PRODUCT),
+    "labelling": (READ, PRODUCT, PRODUCT, WRITTEN),
 }
-"""Steps, and the passes that take them."""
+"""What each pass is held against."""
+OF_TEST = ("components", "projecting")
+"""Passes that go on with the test split's records alone."""
 
 
-def steps(store: str, repeats: int) -> dict[str, float]:
-    """Seconds a record of every step."""
-    if hasattr(os, "sched_setaffinity"):  # elsewhere XLA takes all cores
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
+    """Seconds a record of a block: of every step on the whole block, and on its test split."""
+    import jax
     import numpy as np
     import xarray as xr
     import zarr
+    from dask.system import CPU_COUNT
     from threadpoolctl import threadpool_limits
 
     import xpad
     from xpad.clean import clean_flux, limits_of
-    from xpad.regrid import PIECE
+    from xpad.pads import prepare
+    from xpad.regrid import pieces
+    from xpad.sampling import TEST
     from xpad.splitting import splitter
     from xpad.stages import pca
     from xpad.tally import Tally
@@ -62,75 +84,109 @@ def steps(store: str, repeats: int) -> dict[str, float]:
     split = splitter(xpad.canonical_flux(ds), ds, model.settings, model.provenance["split"])
     source = xr.open_zarr(store, consolidated=False)["FEDU"]
     limits = limits_of(source.attrs, source.encoding)
-    raw = source.variable[:ROWS].to_numpy()
-    # The simulation's files have pitch angle before energy.
-    clean = clean_flux(raw, limits).transpose(0, 2, 1)
-    pieces = [clean[start : start + PIECE] for start in range(0, ROWS, PIECE)]
-    pads = [model.pads(piece) for piece in pieces]
-    rows = [model.rows(one) for one in pads]
-    encoded = [model.encode(some) for some in rows]
-    components = [model.project(some) for some in encoded]
-    labels = [model.assign(some) for some in components]
-    runs = [np.zeros(len(some), np.int64) for some in labels]
-    columns = np.concatenate([model.columns(one) for one in pads])
-    target = tempfile.TemporaryDirectory()
     codec = zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
-    written = zarr.create_array(
-        f"{target.name}/columns.zarr", shape=columns.shape, dtype="f4", chunks=columns.shape,
-        compressors=(codec,),
-    )  # fmt: skip
+    product = jax.jit(lambda x, w: jax.numpy.dot(x, w, precision="highest"))
+    kernel = np.ones((model.features.sum(), model.n_encoded), np.float32)
+    test = np.flatnonzero(split.split(np.arange(ROWS)) == TEST)
 
-    def sums() -> None:
-        for one, label, run in zip(pads, labels, runs, strict=True):
-            Tally.of(one.flux, one.measured, label, model.k, run)
+    def calls(folder: str, chosen: Any) -> dict[str, Callable[[], Any]]:
+        """The steps of one thread, on data of its own; of all records or the chosen."""
+        raw = source.variable[:ROWS].to_numpy()
+        # The simulation's files have pitch angle before energy.
+        clean = clean_flux(raw, limits).transpose(0, 2, 1)
+        cut = [piece for _, (piece, *_) in pieces(clean, None, None, chosen)]
+        pads = [model.pads(piece) for piece in cut]
+        rows = [model.rows(one) for one in pads]
+        encoded = [model.encode(some) for some in rows]
+        components = [model.project(some) for some in encoded]
+        labels = [model.assign(some) for some in components]
+        runs = [np.zeros(len(some), np.int64) for some in labels]
+        columns = np.concatenate([model.columns(one) for one in pads])
+        written = zarr.create_array(
+            f"{folder}/columns.zarr", shape=columns.shape, dtype="f4", chunks=columns.shape,
+            compressors=(codec,),
+        )  # fmt: skip
 
-    calls: dict[str, Callable[[], Any]] = {
-        "read and decompress": lambda: source.variable[:ROWS].to_numpy(),
-        "fills to NaN": lambda: clean_flux(raw, limits),
-        "split: hash of the position": lambda: split.split(np.arange(ROWS)),
-        "measured and positive bins counted": lambda: [model.pads(piece) for piece in pieces],
-        "normalised": lambda: [model.rows(one) for one in pads],
-        "encoded": lambda: [model.encode(some) for some in rows],
-        "encoded, with the error": lambda: [model.reduce(some) for some in rows],
-        "covariance, float64": lambda: pca.Moments.of(np.concatenate(encoded), model.pca.mean),
-        "projected, float64": lambda: [model.project(some) for some in encoded],
-        "nearest centre": lambda: [model.assign(some) for some in components],
-        "sums of the catalogue": sums,
-        "compressed and written": lambda: written.__setitem__(..., columns),
-    }
-    with target, threadpool_limits(1, user_api="blas"):
-        turns = []
-        for _ in range(1 + repeats):
-            found = {}
-            for name, call in calls.items():
-                begun = time.perf_counter()
-                call()
-                found[name] = (time.perf_counter() - begun) / ROWS
-            turns.append(found)
-    medians = {name: statistics.median(turn[name] for turn in turns[1:]) for name in calls}
-    # It calls the projection too, which has a line of its own.
-    medians["encoded, with the error"] -= medians["projected, float64"]
-    return medians
+        def counted() -> None:
+            for piece in cut:
+                model.pads(piece)
+
+        def counted_as_they_lie() -> None:  # by the pass that only reads
+            for piece in cut:
+                prepare(piece, None, None, model.grid, model.settings)
+
+        def sums() -> None:
+            for one, label, run in zip(pads, labels, runs, strict=True):
+                Tally.of(one.flux, one.measured, label, model.k, run)
+
+        return {
+            READ: lambda: source.variable[:ROWS].to_numpy(),
+            FILLS: lambda: clean_flux(raw, limits),
+            HASH: lambda: split.split(np.arange(ROWS)),
+            TAKEN: lambda: list(pieces(clean, None, None, chosen)),
+            AS_THEY_LIE: counted_as_they_lie,
+            COUNTED: counted,
+            NORMALISED: lambda: [model.rows(one) for one in pads],
+            ENCODED: lambda: [model.encode(some) for some in rows],
+            WITH_ERROR: lambda: [model.reduce(some) for some in rows],
+            COVARIANCE: lambda: pca.Moments.of(np.concatenate(encoded), model.pca.mean),
+            PROJECTED: lambda: [model.project(some) for some in encoded],
+            NEAREST: lambda: [model.assign(some) for some in components],
+            SUMS: sums,
+            WRITTEN: lambda: written.__setitem__(..., columns),
+            PRODUCT: lambda: [product(some, kernel).block_until_ready() for some in rows],
+        }
+
+    found = {}
+    with (
+        tempfile.TemporaryDirectory() as target,
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(CPU_COUNT) as pool,
+    ):
+        for variant, chosen in {"all": None, "test": test}.items():
+            own = []
+            for number in range(CPU_COUNT):
+                folder = Path(target) / f"{variant}-{number}"
+                folder.mkdir()
+                own.append(calls(str(folder), chosen))
+            turns = []
+            for _ in range(1 + repeats):
+                turn = {}
+                for name in own[0]:
+                    begun = time.perf_counter()
+                    list(pool.map(lambda mine, name=name: mine[name](), own))
+                    turn[name] = (time.perf_counter() - begun) / (ROWS * CPU_COUNT)
+                turns.append(turn)
+            medians = {name: statistics.median(t[name] for t in turns[1:]) for name in own[0]}
+            # It calls the projection too, which has a line of its own.
+            medians[WITH_ERROR] -= medians[PROJECTED]
+            found[variant] = medians
+    return found
 
 
-def table(found: dict[str, float], test: float) -> str:
-    """Microseconds a record on one core, by step and pass; of the test split only, so much less."""
+def table(found: dict[str, dict[str, float]]) -> str:
+    """Microseconds a record, all cores busy with the same step, by step and pass."""
+    columns = {}
+    for name, taken in PASSES.items():
+        each = found["test" if name in OF_TEST else "all"]
+        own = sum(each[step] for step in OWN[name])
+        if name == "reading":
+            each = each | {COUNTED: each[AS_THEY_LIE]}
+        columns[name] = {step: each[step] for step in taken}
+        total = sum(columns[name].values())
+        columns[name] |= {"together": total, "share": own / total}
     lines = [
-        "| µs a record, on one core | " + " | ".join(ALL) + " |",
-        "|---|" + "---|" * len(ALL),
+        "| µs a record, all cores at it | " + " | ".join(PASSES) + " |",
+        "|---|" + "---|" * len(PASSES),
     ]
-    totals = dict.fromkeys(ALL, 0.0)
-    for step, passes in STEPS.items():
-        cells = []
-        for name in ALL:
-            of_all = name not in TEST or step in ("read and decompress", "fills to NaN") or (
-                step.startswith("split")
-            )  # fmt: skip
-            each = found[step] * (1 if of_all else test) * 1e6
-            totals[name] += each if name in passes else 0
-            cells.append(f"{each:.2f}" if name in passes else "")
+    every = dict.fromkeys(step for taken in PASSES.values() for step in taken)
+    for step in (*every, "together"):
+        cells = (f"{1e6 * c[step]:.2f}" if step in c else "" for c in columns.values())
         lines.append(f"| {step} | " + " | ".join(cells) + " |")
-    lines.append("| together | " + " | ".join(f"{totals[name]:.2f}" for name in ALL) + " |")
+    shares = (f"{column['share']:.0%}" for column in columns.values())
+    lines.append("| share of it at its own rates | " + " | ".join(shares) + " |")
+    product = " and ".join(f"{1e6 * found[v][PRODUCT]:.2f}" for v in ("all", "test"))
+    lines += ["", f"One matrix product of a layer's shape: {product} µs (all records, test split)."]
     return "\n".join(lines)
 
 
@@ -140,13 +196,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if processes.is_task(arguments, {"steps": steps}):
         return
-    import xpad
 
     print(processes.machine(), flush=True)
     store = mission.mission(mission.folder(arguments.folder), ROWS)
-    found = processes.run(__file__, "steps", store=str(store), repeats=arguments.repeats)
-    settings = xpad.Settings()
-    text = table(found, 1 - settings.train - settings.validation)
+    text = table(processes.run(__file__, "steps", store=str(store), repeats=arguments.repeats))
     print(text)
     if arguments.docs:
         processes.write_figure("passes", text)

@@ -1,6 +1,7 @@
 """Every benchmark runs, on little data, so that none can rot."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,4 +62,6 @@ def test_roofline(folder):
 
 def test_passes(folder):
     text = run("passes.py", "--repeats", 1, "--folder", folder)
-    assert text.splitlines()[-1].startswith("| together |")
+    shares = next(line for line in text.splitlines() if line.startswith("| share"))
+    assert all(0 < int(share) < 100 for share in re.findall(r"(\d+)%", shares))
+    assert shares.count("%") == 4

@@ -383,6 +383,16 @@ def test_few_records(n, small):
         xpad.fit(small.isel(time=slice(n)), **QUICK)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({"k": 700}, r"358 usable record.*k=700 need at least 700"), ({"n_components": 50}, "n_comp")],
+)
+def test_what_cannot_end_well_is_refused_before_the_training(small, monkeypatch, options, told):
+    monkeypatch.setattr("xpad.training._train", lambda *_: pytest.fail("it trains"))
+    with pytest.raises((NotEnoughDataError, OptionError), match=told):
+        xpad.fit(small, **QUICK | options)
+
+
 def test_one_pitch_angle(small):
     with pytest.raises(RolesError, match="no distribution"):
         xpad.fit(small.isel(pitch_angle=[3]), **QUICK)

@@ -28,7 +28,8 @@ from xpad.plot import (
 )
 from xpad.plot.columns import columns_of
 from xpad.plot.timeline import label_shares
-from xpad.statistics import catalogue, quicklook
+from xpad.quicklook import quicklook
+from xpad.statistics import catalogue
 
 N, K = 400, 3
 ANGLES = np.linspace(5.0, 175.0, 9)

@@ -9,14 +9,9 @@ import pytest
 import xarray as xr
 
 from xpad.errors import GridMismatchError, OptionError, RolesError
-from xpad.statistics import (
-    catalogue,
-    mean_pads,
-    on_one_grid,
-    quicklook,
-    require_result,
-    sums,
-)
+from xpad.outcome import require_result
+from xpad.quicklook import quicklook
+from xpad.statistics import catalogue, mean_pads, on_one_grid, sums
 
 ENERGIES = [1.8, 2.6, 5.2]
 ANGLES = np.linspace(5.0, 175.0, 7)

@@ -21,6 +21,7 @@ import xpad
 from xpad import writing
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.paths import remove
+from xpad.quicklook import quicklook
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning"),
@@ -80,7 +81,7 @@ def test_catalogue_and_spectrogram_are_those_of_the_result(ds, expected, tmp_pat
     for name in wanted.data_vars:
         np.testing.assert_allclose(out[name], wanted[name], rtol=1e-5, err_msg=name)
         assert out[name].attrs == wanted[name].attrs
-    spectrum = xpad.statistics.quicklook(expected.pad.flux)
+    spectrum = quicklook(expected.pad.flux)
     np.testing.assert_allclose(out.pad_spectrum, spectrum, rtol=1e-5)
     assert out.pad_spectrum.attrs == spectrum.attrs
     np.testing.assert_array_equal(out.pad_quicklook_end, spectrum.pad_quicklook_end)
@@ -95,7 +96,7 @@ def test_two_record_dimensions(tmp_path, dims):
     wanted = both.pad.cluster(**QUICK)
     out = xpad.cluster_to_zarr(both, tmp_path / "out.zarr", **QUICK)
     assert_same(out, wanted)
-    spectrum = xpad.statistics.quicklook(wanted.pad.flux).transpose(*out.pad_spectrum.dims)
+    spectrum = quicklook(wanted.pad.flux).transpose(*out.pad_spectrum.dims)
     np.testing.assert_allclose(out.pad_spectrum, spectrum, rtol=1e-5)
 
 

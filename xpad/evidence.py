@@ -15,10 +15,11 @@ from xpad.errors import NotEnoughDataError, OptionError
 from xpad.flux import canonical_flux
 from xpad.grouping import test_components
 from xpad.model import Model
+from xpad.outcome import settings_of
 from xpad.presets import DEFAULT_PRESET, Settings, resolve
 from xpad.progress import Progress
 from xpad.regrid import Grid
-from xpad.results import checked_flux, settings_of
+from xpad.results import checked_flux
 from xpad.sampling import TEST
 from xpad.splitting import splitter
 from xpad.survey import grid_of, selected, survey

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xpad.components import Components
-from xpad.errors import NotEnoughDataError, OptionError, warn
+from xpad.errors import NotEnoughDataError, warn
 from xpad.memory import release
 from xpad.model import Model
 from xpad.presets import Settings
@@ -42,8 +42,6 @@ def group(flux: xr.DataArray, trained: Trained, space: Workspace, progress: Prog
     """Fit components and clusters to the test split: two passes over the data."""
     release()
     model, split = trained.model, trained.split
-    n = int(np.count_nonzero(trained.codes == TEST))
-    _require_components(n, model)
     records = flux_records(flux)
     with progress.blocks("components", len(records), "xpad-moments"):
         moments: pca.Moments = records.run(
@@ -293,22 +291,6 @@ def _warn_of_one(bandwidth: float, s: Settings) -> None:
         if s.k is None
         else "k=1: every usable record gets label 0"
     )
-
-
-def _require_components(n_test: int, model: Model) -> None:
-    settings = model.settings
-    width = model.fill.size if model.autoencoder is None else model.autoencoder.encoder_bias.size
-    if settings.n_components > width:
-        raise OptionError(
-            f"n_components={settings.n_components} is more than the {width} numbers of an encoded record"
-        )
-    least = max(settings.n_components + 1, settings.k or 2)
-    if n_test < least:
-        raise NotEnoughDataError(
-            f"the test split has {n_test} usable record(s), and {settings.n_components} components and the "
-            f"clusters need at least {least}: give more records, or a larger test split "
-            f"(train={settings.train}, validation={settings.validation})"
-        )
 
 
 def _require_bandwidth(bandwidth: float, n: int, settings: Settings) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad import statistics
 from xpad.blocks import Records
 from xpad.flux import record_dims
 from xpad.model import Model
+from xpad.quicklook import time_dim
 from xpad.regrid import pieces
 from xpad.splitting import Splitter
 from xpad.tally import Tally
@@ -62,9 +62,9 @@ class Layout:
         chunk = own * max(1, round(CHUNK / own / per_record))
         chunk = min(chunk, max(flux.sizes[dim], 1))
         region = chunk * max(1, round(REGION / chunk / per_record))
-        time_dim = statistics.time_dim(flux)
-        run = max(1, -(-flux.sizes[time_dim] // BINS))
-        return cls(dim, flux.sizes[dim], chunk, region, time_dim, run)
+        along = time_dim(flux)
+        run = max(1, -(-flux.sizes[along] // BINS))
+        return cls(dim, flux.sizes[dim], chunk, region, along, run)
 
     def regions(self) -> Iterator[slice]:
         """Ranges along `dim`."""

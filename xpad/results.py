@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from xpad.apply import over_records
 from xpad.attributes import storable
-from xpad.axes import ROLE_ATTRS, as_dataset, assign_roles
+from xpad.axes import ROLE_ATTRS, as_dataset
 from xpad.errors import GridMismatchError, OptionError, warn
 from xpad.fitting import fit
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, canonical_flux, varies
 from xpad.model import Model
-from xpad.presets import DEFAULT_PRESET, Settings
+from xpad.presets import DEFAULT_PRESET
 from xpad.provenance import identity
-from xpad.regrid import Grid, as_table, in_energy_units, on_grid, require_same_grid
+from xpad.regrid import Grid, as_table, in_energy_units, require_same_grid
 from xpad.sampling import SPLIT_ATTRS
 from xpad.splitting import split_of_records, splitter
 from xpad.survey import selected
@@ -411,35 +411,3 @@ def _splits(ds: xr.Dataset, flux: xr.DataArray, model: Model, flag: xr.DataArray
         np.int8
     )
     return xr.DataArray(found, coords=flag.coords, attrs=attrs)
-
-
-def settings_of(out: xr.Dataset, prefix: str = "pad") -> Mapping[str, Any]:
-    """The settings that a result was made with."""
-    text = out.attrs.get(f"{prefix}_settings")
-    return json.loads(text) if text else {}
-
-
-def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
-    """The canonical flux of a result, on the grid that its model put it on; lazy.
-
-    Raises
-    ------
-    RolesError
-        The result carries no flux (a store written without it).
-    """
-    stated = json.loads(out.attrs.get(f"{prefix}_input", "{}")).get("variable")
-    members = stated.split(" + ") if stated else []
-    if len(members) > 1 and all(m in out for m in members):
-        flux = canonical_flux(assign_roles(out, flux=members))
-    else:
-        flux = canonical_flux(out, stated if stated in out else None)
-    if f"{prefix}_feature" not in out:
-        return flux
-    settings = Settings.from_dict(settings_of(out, prefix))
-    grid = Grid(
-        out[f"{prefix}_energy"].values,
-        out[f"{prefix}_pitch_angle"].values,
-        str(out[f"{prefix}_energy"].attrs.get("units", "")),
-        str(flux.attrs.get("units", "")),
-    )
-    return on_grid(selected(flux, settings, grid.energy_units), grid)

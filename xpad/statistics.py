@@ -1,15 +1,15 @@
-"""What each cluster looks like: mean PADs, counts and shares, and a small spectrogram."""
+"""What each cluster looks like: mean PADs, counts and shares."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xpad.errors import GridMismatchError, OptionError, RolesError, warn
+from xpad.errors import GridMismatchError, OptionError, RolesError
 from xpad.normalisation import METHODS, normalise_pads
+from xpad.outcome import require_finished, require_result, result_flux
 from xpad.regrid import Grid
 from xpad.tally import Tally
 
@@ -171,7 +171,7 @@ def mean_pads(
             f"normalise={normalise!r} is not known to mean_pads: "
             f"choose one of {', '.join(METHODS)}, or None"
         )
-    records = _record_dims(flux)
+    records = checked_record_dims(flux)
     if set(labels.dims) != set(records) or any(labels.sizes[d] != flux.sizes[d] for d in records):
         raise OptionError(
             f"the labels have dims {dict(labels.sizes)}, but the flux has records "
@@ -187,7 +187,7 @@ def mean_pads(
     number = xr.DataArray(stacked[1], dims=dims)
     # Zero measured values is 0/0: one where the number is zero keeps NumPy from warning of it.
     mean = (total / number.where(number > 0, 1)).where(number > 0)
-    mean.attrs = {"units": _units(flux) if normalise is None else "1"}
+    mean.attrs = {"units": units_of(flux) if normalise is None else "1"}
     grid = {d: flux.coords[d].variable for d in CELL_DIMS if d in flux.coords}
     count = xr.DataArray(members, dims="pad_cluster", attrs={"units": "1"})
     return xr.Dataset({"mean": mean, "count": count}, coords=grid)
@@ -254,8 +254,6 @@ def catalogue(
         require_finished(out, prefix)
     labels = require_result(out, "label", prefix)
     if flux is None:
-        from xpad.results import result_flux
-
         flux = result_flux(out, prefix)
     flux = on_one_grid(flux)
     k = _number_of_clusters(out, labels, prefix)
@@ -285,12 +283,13 @@ def catalogue_of(tally: Tally, grid: Grid, prefix: str = "pad") -> xr.Dataset:
             "positive": (dims, (tally.positive / measured).astype(np.float32)),
             "count": ("pad_cluster", tally.count),
         },
-        coords={"pad_cluster": np.arange(tally.count.size, dtype=np.int16), **_axes(grid)},
+        coords={"pad_cluster": np.arange(tally.count.size, dtype=np.int16), **grid_coords(grid)},
     )
     return _finished(entries, grid.flux_units, prefix)
 
 
-def _axes(grid: Grid) -> dict[str, Any]:
+def grid_coords(grid: Grid) -> dict[str, Any]:
+    """The axes of a grid as coordinates."""
     return {
         "energy": ("energy", grid.energy, {"long_name": "energy", "units": grid.energy_units}),
         "pitch_angle": (
@@ -308,224 +307,6 @@ def _finished(entries: xr.Dataset, units: str, prefix: str) -> xr.Dataset:
     _describe(entries, units)
     names = {name: f"{prefix}_{name}" for name in entries.data_vars}
     return entries.rename({**names, "pad_cluster": f"{prefix}_cluster"})
-
-
-def quicklook(flux: xr.DataArray, *, bins: int = 1500, prefix: str = "pad") -> xr.DataArray:
-    """Average the flux over pitch angle and over runs of records: a small spectrogram.
-
-    A few hundred kilobytes however long the data, so that a store that leaves the flux out can
-    still show its labels under a spectrogram. Lazy if `flux` is.
-
-    Parameters
-    ----------
-    flux : xarray.DataArray
-        Canonical flux, dims (record dims…, energy, pitch_angle); NaN is missing.
-    bins : int
-        At most so many runs. All runs have equally many records, the last may have fewer; a
-        run is as long as it must be and no longer.
-    prefix : str
-        How the names begin.
-
-    Returns
-    -------
-    xarray.DataArray
-        ``pad_spectrum``, dims (``pad_quicklook``, energy), float32, in the units of `flux`: the
-        plain mean over the pitch angles that were measured, then over the run's records.
-        Further record dimensions (probe × time) stay, in front. Where the records have times,
-        ``pad_quicklook`` is the first time of each run and ``pad_quicklook_end`` its last, so
-        that a gap in the data can be shown as one; else both are record numbers.
-
-    Raises
-    ------
-    OptionError
-        If `bins` is less than 1.
-    GridMismatchError
-        If the energies change from record to record.
-
-    Examples
-    --------
-    >>> import numpy as np, xarray as xr
-    >>> flux = xr.DataArray(np.arange(10.0).reshape(5, 1, 2),
-    ...                     dims=("time", "energy", "pitch_angle"))
-    >>> spectrum = quicklook(flux, bins=3)
-    >>> spectrum.values[:, 0].tolist(), spectrum.pad_quicklook.values.tolist()
-    ([1.5, 5.5, 8.5], [0, 2, 4])
-    """
-    if bins < 1:
-        raise OptionError(f"bins={bins}: a quicklook needs at least one")
-    require_one_grid(flux)
-    record = time_dim(flux)
-    others = [d for d in _record_dims(flux) if d != record]
-    total = flux.sizes[record]
-    run = max(1, -(-total // bins))
-    spectrum = flux.mean("pitch_angle", skipna=True)
-    coarse = spectrum.drop_vars([c for c in spectrum.coords if c != "energy"])
-    coarse = coarse.coarsen({record: run}, boundary="pad").mean()
-    coarse = coarse.astype(np.float32).rename({record: f"{prefix}_quicklook"})
-    coarse = coarse.transpose(*others, f"{prefix}_quicklook", "energy")
-    return _quicklook_described(coarse, flux, record, run, prefix)
-
-
-def quicklook_of(
-    tally: Tally, flux: xr.DataArray, grid: Grid, run: int, prefix: str = "pad"
-) -> xr.DataArray:
-    """The same from sums over the records; `flux` only for its dimensions and times."""
-    record = time_dim(flux)
-    others = sorted((d for d in _record_dims(flux) if d != record), key=str)
-    bins = -(-flux.sizes[record] // run)
-    shape = (*(flux.sizes[d] for d in others), bins, grid.energy.size)
-    values = np.full((int(np.prod(shape[:-1])), grid.energy.size), np.nan, dtype=np.float32)
-    some = np.where(tally.spectra > 0, tally.spectra, np.nan)
-    values[tally.run] = tally.spectrum / some
-    coarse = xr.DataArray(
-        values.reshape(shape),
-        dims=(*others, f"{prefix}_quicklook", "energy"),
-        coords={"energy": _axes(grid)["energy"]},
-    )
-    return _quicklook_described(coarse, flux, record, run, prefix)
-
-
-def time_dim(flux: xr.DataArray) -> str:
-    """The record dimension that has times; else the last one."""
-    dims = _record_dims(flux)
-    return next((d for d in reversed(dims) if record_times(flux, d) is not None), dims[-1])
-
-
-def _quicklook_described(
-    coarse: xr.DataArray, flux: xr.DataArray, record: str, run: int, prefix: str
-) -> xr.DataArray:
-    total = flux.sizes[record]
-    first = np.arange(0, total, run)
-    last = np.minimum(first + run, total) - 1
-    times = record_times(flux, record)
-    index = np.arange(total) if times is None else times
-    coarse = coarse.assign_coords(
-        {
-            f"{prefix}_quicklook": (f"{prefix}_quicklook", index[first]),
-            f"{prefix}_quicklook_end": (f"{prefix}_quicklook", index[last]),
-            **{
-                d: flux.coords[d].variable
-                for d in coarse.dims
-                if d in flux.coords and d != "energy"
-            },
-        }
-    )
-    coarse.attrs = {
-        "units": _units(flux),
-        "long_name": "flux averaged over pitch angle and over runs of records",
-        "records_per_run": run,
-    }
-    return coarse.rename(f"{prefix}_spectrum")
-
-
-def require_finished(out: xr.Dataset, prefix: str = "pad") -> None:
-    """Refuse a store whose labels are still being written: its catalogue comes at the end.
-
-    Parameters
-    ----------
-    out : xarray.Dataset
-        A result.
-    prefix : str
-        How the names of the results begin.
-
-    Raises
-    ------
-    RolesError
-        It is unfinished, and holds no flux.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> require_finished(xr.Dataset())
-    """
-    stated = json.loads(out.attrs.get(f"{prefix}_input", "{}")).get("variable", "")
-    held = all(name in out for name in stated.split(" + "))
-    if f"{prefix}_unfinished" in out.attrs and not held:
-        raise RolesError(
-            "the store is unfinished and has no catalogue yet: run the same command again, which "
-            "goes on from where it was cut off"
-        )
-
-
-# --- what plots ask too --------------------------------------------------------------------------
-
-
-def require_result(out: xr.Dataset, name: str, prefix: str = "pad") -> xr.DataArray:
-    """Return the result ``<prefix>_<name>`` of `out`, or say how to get one.
-
-    Parameters
-    ----------
-    out : xarray.Dataset
-        What ``cluster`` or ``predict`` returned.
-    name : str
-        For example ``"label"``.
-    prefix : str
-        How the names of the results begin.
-
-    Returns
-    -------
-    xarray.DataArray
-        The variable, of any shape.
-
-    Raises
-    ------
-    RolesError
-        If it is not there.
-
-    Warns
-    -----
-    XpadWarning
-        If the store is unfinished.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> require_result(xr.Dataset({"pad_label": ("time", [0])}), "label").sizes["time"]
-    1
-    """
-    wanted = f"{prefix}_{name}"
-    if wanted in out:
-        if f"{prefix}_unfinished" in out.attrs:
-            warn(
-                "the store is unfinished: records that are not yet labelled have label -1; run the same "
-                "command again, which goes on from where it was cut off"
-            )
-        return out[wanted]
-    others = sorted(str(v)[: -len(name) - 1] for v in out.data_vars if str(v).endswith(f"_{name}"))
-    if others:
-        remedy = f"there are results with prefix={' and prefix='.join(map(repr, others))}"
-    else:
-        remedy = "run out = ds.pad.cluster() (or ds.pad.predict(model)) and use what it returns"
-    raise RolesError(f"this Dataset has no variable {wanted!r}: {remedy}")
-
-
-def record_times(obj: xr.DataArray | xr.Dataset, dim: str) -> np.ndarray | None:
-    """Return the datetime64 values along a record dimension, or None where it has no times.
-
-    Parameters
-    ----------
-    obj : xarray.DataArray or xarray.Dataset
-        Where to look.
-    dim : str
-        A record dimension. Its own coordinate is preferred to others that lie on it.
-
-    Returns
-    -------
-    numpy.ndarray or None
-        datetime64, shape (size of `dim`,).
-
-    Examples
-    --------
-    >>> import numpy as np, xarray as xr
-    >>> t = np.array(["2013-01-01", "2013-01-02"], "datetime64[ns]")
-    >>> record_times(xr.Dataset(coords={"Epoch": t}), "Epoch").size
-    2
-    """
-    for name in sorted(obj.coords, key=lambda name: name != dim):
-        coordinate = obj.coords[name]
-        if coordinate.dims == (dim,) and coordinate.dtype.kind == "M":
-            return np.asarray(coordinate.values)
-    return None
 
 
 def on_one_grid(flux: xr.DataArray) -> xr.DataArray:
@@ -585,7 +366,7 @@ def require_one_grid(flux: xr.DataArray) -> None:
             )
 
 
-def _record_dims(flux: xr.DataArray) -> tuple[str, ...]:
+def checked_record_dims(flux: xr.DataArray) -> tuple[str, ...]:
     """Every dim that is neither energy nor pitch angle."""
     lacking = [d for d in CELL_DIMS if d not in flux.dims]
     if lacking:
@@ -596,7 +377,8 @@ def _record_dims(flux: xr.DataArray) -> tuple[str, ...]:
     return tuple(str(d) for d in flux.dims if d not in CELL_DIMS)
 
 
-def _units(flux: xr.DataArray) -> str:
+def units_of(flux: xr.DataArray) -> str:
+    """The units of a flux, CF's attribute before ISTP's; nothing where none are told."""
     return str(flux.attrs.get("units") or flux.attrs.get("UNITS") or "")
 
 

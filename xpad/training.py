@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xpad.checkpoint import TRAINED, TRAINING, Arrays, Checkpoint, as_json, from_json
-from xpad.errors import NotEnoughDataError, warn
+from xpad.errors import NotEnoughDataError, OptionError, warn
 from xpad.flux import ENERGY, PITCH_ANGLE, varies
 from xpad.model import Model
 from xpad.normalisation import is_bounded
@@ -21,7 +21,7 @@ from xpad.progress import Progress
 from xpad.provenance import versions
 from xpad.regrid import Grid
 from xpad.sample import Sample, gather
-from xpad.sampling import TRAIN, VALIDATION
+from xpad.sampling import TEST, TRAIN, VALIDATION
 from xpad.splitting import Splitter
 from xpad.stages.deal import Deal
 from xpad.survey import survey
@@ -109,6 +109,7 @@ def _trained(
     split = split.exact(ok)
     model.provenance["split"] = split.as_dict()
     codes = split.codes(ok)
+    _require_components(int(np.count_nonzero(codes == TEST)), int(features.sum()), s)
     chosen = [split.training(codes, part) for part in (TRAIN, VALIDATION)]
     if not all(seen.holds(part) for part in chosen):
         # Far fewer records are usable than the first pass could assume.
@@ -133,6 +134,29 @@ def _trained(
         autoencoder, history = _train(samples[0], samples[1], s, space, progress)
         model = replace(model, autoencoder=autoencoder, history=history)
     return Trained(model, split, codes, _shift(model, samples[0].first))
+
+
+def _require_components(n_test: int, n_features: int, settings: Settings) -> None:
+    """Refuse before the training what would only be found impossible after it."""
+    width = n_features
+    if settings.encoder is not None:
+        from xpad.stages.autoencoder import width_of
+
+        width = width_of(n_features, settings.n_hidden)
+    if settings.n_components > width:
+        raise OptionError(
+            f"n_components={settings.n_components} is more than the {width} numbers of an encoded record"
+        )
+    wanted = f"{settings.n_components} components"
+    if settings.k is not None:
+        wanted += f" and k={settings.k}"
+    least = max(settings.n_components + 1, settings.k or 2)
+    if n_test < least:
+        raise NotEnoughDataError(
+            f"the test split has {n_test} usable record(s), and {wanted} need at least {least}: give "
+            "more records, or a larger test split "
+            f"(train={settings.train}, validation={settings.validation})"
+        )
 
 
 def _validation_batch() -> int:

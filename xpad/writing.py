@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
-from xpad import statistics
+from xpad import quicklook, statistics
 from xpad.axes import as_dataset
 from xpad.blocks import Records, side_by_side
 from xpad.checkpoint import as_json, from_json, require_equal
@@ -513,7 +513,7 @@ class Output:
             warn_of_no_label(model, self.prefix)
         if flux is not None:
             entries = statistics.catalogue_of(total, model.grid, self.prefix)
-            spectrum = statistics.quicklook_of(total, flux, model.grid, layout.run, self.prefix)
+            spectrum = quicklook.quicklook_of(total, flux, model.grid, layout.run, self.prefix)
             added = xr.merge([entries, spectrum], combine_attrs="override")
             added = added.drop_vars([n for n in added.coords if n in _opened(self.place)])
             # Writing replaces the attributes of the whole.

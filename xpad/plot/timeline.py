@@ -10,9 +10,11 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import OptionError, RolesError
+from xpad.outcome import require_result, result_flux
 from xpad.plot import style
 from xpad.plot.columns import Columns, columns_of
-from xpad.statistics import mean_pads, on_one_grid, record_times, require_result
+from xpad.quicklook import record_times
+from xpad.statistics import mean_pads, on_one_grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -171,8 +173,6 @@ def _spectrum(out: xr.Dataset, flux: xr.DataArray | None, prefix: str) -> xr.Dat
         return on_one_grid(flux)
     if f"{prefix}_spectrum" in out:
         return out[f"{prefix}_spectrum"]
-    from xpad.results import result_flux
-
     try:
         return on_one_grid(result_flux(out, prefix))
     except RolesError as error:

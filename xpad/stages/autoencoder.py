@@ -226,7 +226,7 @@ def train(
         schedule,
     )
     n = train_rows.shape[1]
-    hidden = max(n // 2, 1) if n_hidden is None else n_hidden
+    hidden = width_of(n, n_hidden)
     fill = means(train_rows) if masked else np.zeros(n, np.float32)
 
     deal = train_rows.deal
@@ -278,6 +278,11 @@ def means(rows: Rows) -> Float32:
         total += np.nansum(block, axis=0, dtype=np.float64)
         count += np.count_nonzero(~np.isnan(block), axis=0)
     return (total / np.maximum(count, 1)).astype(np.float32)
+
+
+def width_of(n: int, n_hidden: int | None) -> int:
+    """The hidden units of `n` features: half as many, where no number is given."""
+    return max(n // 2, 1) if n_hidden is None else n_hidden
 
 
 def encode(model: Autoencoder, x: ArrayLike) -> Float32:
