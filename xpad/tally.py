@@ -104,7 +104,9 @@ class Tally:
         numbers = np.full((n, energies), np.float32(angles))
         numbers[gaps] = (there.reshape(-1, angles) @ ones).reshape(-1, energies)
         spectrum = sums / np.maximum(numbers, np.float32(1))
-        order = np.argsort(run, kind="stable")
+        # Records in the order of time come run by run.
+        ascending = bool((run[1:] >= run[:-1]).all())
+        order = slice(None) if ascending else np.argsort(run, kind="stable")
         runs, starts = np.unique(run[order], return_index=True)
         return cls(
             count=count,
