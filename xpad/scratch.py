@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import numpy as np
@@ -30,9 +30,7 @@ class Scratch:
 
     def put(self, name: str, array: NDArray[Any]) -> None:
         """Write an array under a name."""
-        text = io.BytesIO()
-        np.save(text, array, allow_pickle=False)
-        self._write(name, text)
+        self._write(name, lambda file: np.save(file, array, allow_pickle=False))
 
     def get(self, name: str) -> NDArray[Any]:
         """The array of a name."""
@@ -43,10 +41,8 @@ class Scratch:
 
     def put_all(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write several arrays under one name."""
-        text = io.BytesIO()
         # As far as types tell, a name might be that of the argument allow_pickle; none is.
-        np.savez(text, **arrays)  # type: ignore[arg-type]
-        self._write(name, text)
+        self._write(name, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
     def get_all(self, name: str) -> dict[str, NDArray[Any]]:
         """The arrays of a name that `put_all` wrote."""
@@ -54,15 +50,17 @@ class Scratch:
         with np.load(io.BytesIO(fs.cat_file(path)), allow_pickle=False) as found:
             return {key: found[key] for key in found.files}
 
-    def _write(self, name: str, text: io.BytesIO) -> None:
+    def _write(self, name: str, dump: Callable[[BinaryIO], None]) -> None:
         fs, path = self._at(name)
         if not _is_local(fs):
+            text = io.BytesIO()
+            dump(text)
             fs.pipe_file(path, text.getvalue())
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
         part = f"{path}.{uuid4().hex}.part"
         with open(part, "wb") as file:
-            file.write(text.getbuffer())
+            dump(file)
         os.replace(part, path)
 
     def has(self, name: str) -> bool:
