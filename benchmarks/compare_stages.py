@@ -97,12 +97,14 @@ def pca_dask_ml(name: str) -> Fit:
     from dask_ml import decomposition
     from threadpoolctl import threadpool_limits
 
-    estimator = getattr(decomposition, name)
+    # As it comes, IncrementalPCA goes on by some hundred rows, which takes minutes.
+    options = {"batch_size": BLOCK} if name == "IncrementalPCA" else {}
+    estimator = getattr(decomposition, name)(n_components=COMPONENTS, **options)
 
     def run(x: np.ndarray) -> dict[str, float]:
         lazy = da.from_array(x, chunks=(BLOCK, -1), name=False)
         with threadpool_limits(1, user_api="blas"):  # dask's threads are as many as the cores
-            found = estimator(n_components=COMPONENTS).fit(lazy)
+            found = estimator.fit(lazy)
             np.asarray(found.transform(lazy))
         return {"variance": float(np.sum(found.explained_variance_))}
 
