@@ -19,6 +19,7 @@ from sidebyside import Runs, markdown, median, times, verdict
 OPTIONS: dict[str, dict[str, Any]] = {
     "xpad, killey2023": {},
     'xpad, training="fast"': {"training": "fast"},
+    "xpad, encoder=None": {"encoder": None},
 }
 AT_LEAST = {"xpad, killey2023": (5, 6), 'xpad, training="fast"': (12, 20)}
 """Ratios asked of xpad: cold, warm."""
@@ -72,7 +73,7 @@ def xpad_run(
     log = logging.getLogger("xpad.progress")
     log.addHandler(stages)
     log.setLevel(logging.INFO)
-    if "training" not in options:  # a fast training has its own number of epochs
+    if not options:  # a fast training has its own number of epochs
         options = {"epochs": epochs}
     out, model = xpad.cluster(
         compare_data.as_dataset(data),
@@ -90,7 +91,7 @@ def xpad_run(
     return {
         "stages": seconds,
         "epochs": int(model.history.sizes["pad_epoch"]),
-        "val_loss": float(model.history.val_loss[-1]),
+        "val_loss": float(model.history.val_loss[-1]) if model.history.val_loss.size else None,
         "k": model.k,
         "calinski_harabasz": model.scores["kmeans"]["calinski_harabasz"],
         "labels": labels,
@@ -213,14 +214,14 @@ def quality_table(warm: Runs, truth: np.ndarray) -> str:
     labels = {name: [np.load(run["labels"]) for run in runs] for name, runs in warm.items()}
     rows = []
     for name, runs in warm.items():
-        losses = [run["val_loss"] for run in runs]
+        losses = [run["val_loss"] for run in runs if run["val_loss"] is not None]
         with_truth = [agreement(truth, own) for own in labels[name]]
         pairs = zip(labels["reference"], labels[name], strict=True)
         with_reference = [agreement(reference, own) for reference, own in pairs]
         rows.append([
             name,
-            f"{statistics.median(losses):.4e}",
-            f"{min(losses):.4e} … {max(losses):.4e}",
+            f"{statistics.median(losses):.4e}" if losses else "",
+            f"{min(losses):.4e} … {max(losses):.4e}" if losses else "",
             f"{median(runs, 'epochs'):g}",
             ", ".join(str(run["k"]) for run in runs),
             f"{median(runs, 'calinski_harabasz'):.0f}",

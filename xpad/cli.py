@@ -371,13 +371,16 @@ def run_plot(arguments: argparse.Namespace) -> None:
 
     from xpad.errors import ReaderError
     from xpad.formatting import prefixes
+    from xpad.places import Place
     from xpad.plot.files import draw, use_files_only
     from xpad.readers import open_dataset
 
-    store = Path(arguments.store)
-    if not store.exists():
-        raise ReaderError(f"{store} does not exist; xpad cluster FILE… -o {store} would write it")
-    out = open_dataset(store)
+    place = Place.of(arguments.store)
+    if place.local is not None and not place.local.exists():
+        raise ReaderError(
+            f"{place.url} does not exist; xpad cluster FILE… -o {place.url} would write it"
+        )
+    out = open_dataset(place.url)
     assert isinstance(out, xr.Dataset)
     use_files_only()
     folder = Path(arguments.output)

@@ -30,7 +30,9 @@ class Scratch:
 
     def put(self, name: str, array: NDArray[Any]) -> None:
         """Write an array under a name."""
-        self._write(name, lambda file: np.save(file, array, allow_pickle=False))
+        # NumPy writes what does not lie in order a few values at a time.
+        whole = np.asarray(array, order="C")
+        self._write(name, lambda file: np.save(file, whole, allow_pickle=False))
 
     def get(self, name: str) -> NDArray[Any]:
         """The array of a name."""
