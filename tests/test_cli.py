@@ -127,6 +127,13 @@ def test_plot_finds_the_only_prefix(store, tmp_path):
     assert (tmp_path / "p" / "catalogue.png").exists()
 
 
+def test_plot_of_a_store_behind_a_url(store, tmp_path):
+    url = "memory://cli/out.zarr"
+    assert main(["cluster", str(store), "-o", url, "--k", "3", *FAST]) == 0
+    assert main(["plot", url, "-o", str(tmp_path / "p")]) == 0
+    assert (tmp_path / "p" / "catalogue.png").exists()
+
+
 @pytest.mark.parametrize(
     ("argv", "told"),
     [

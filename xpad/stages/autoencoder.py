@@ -560,12 +560,18 @@ def _plain_arrays(tree: Any) -> dict[str, dict[str, NDArray[Any]]]:
 
 
 class _Mean:
-    """A mean whose sums stay on the device until it is asked for."""
+    """A mean whose sums stay on the device until it is asked for.
+
+    JAX goes on before a program has ended, and holds what it works on: all but the newest are waited
+    for, so that no more than two blocks are under way.
+    """
 
     def __init__(self) -> None:
         self._sums: list[tuple[Any, Any]] = []
 
     def add(self, total: Any, weight: Any) -> None:
+        if self._sums:
+            self._sums[-1][0].block_until_ready()
         self._sums.append((total, weight))
 
     def value(self) -> float:
