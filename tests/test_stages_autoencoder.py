@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -419,3 +420,40 @@ autoencoder.train(x, x, epochs=1)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout == run.stderr == ""
+
+
+class Read:
+    """Rows made block by block, as if they were read."""
+
+    held = False
+
+    def __init__(self, n, features, batch):
+        self.shape = (n, features)
+        self.deal = deal.Deal.of(n, batch, features)
+
+    def block(self, number):
+        rows = deal.empty_block(self.deal, self.shape[1])
+        rows[:] = np.random.default_rng(number).random(rows.shape, dtype=np.float32)
+        return rows
+
+
+def test_blocks_do_not_pile_up_before_a_training_that_is_slower_than_their_reading(monkeypatch):
+    losses, under_way = [], []
+
+    def watched(*args):
+        program = network.programs(*args)
+
+        def train_block(*args):
+            state, *sums = program.train_block(*args)
+            losses.append(sums[0])
+            under_way.append(sum(not loss.is_ready() for loss in losses))
+            return state, *sums
+
+        return replace(program, train_block=train_block)
+
+    monkeypatch.setattr(deal, "BLOCK_BYTES", 2**20)
+    monkeypatch.setattr(autoencoder, "programs", watched)
+    rows = Read(16 * 1024, features=256, batch=64)
+    train(rows, records(100, features=256), n_hidden=1024, epochs=1, batch_size=64)
+    assert len(under_way) == 16
+    assert max(under_way) <= 2
