@@ -321,6 +321,27 @@ def test_a_lazily_opened_file_is_not_read(tmp_path: Any, monkeypatch: pytest.Mon
     assert not unchunked.HOPE_ENERGY_Ele.variable._in_memory
 
 
+def test_a_flux_in_a_file_is_read_in_blocks_though_nobody_chunked_it(
+    small: xr.Dataset, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Transposed as it is, xarray would read it point by point, with an index for each value."""
+    swapped = small.transpose("time", "pitch_angle", "energy")
+    stored = {"FEDU": {"chunks": (100, 7, 4)}}
+    swapped.to_zarr(tmp_path / "in.zarr", consolidated=False, encoding=stored)
+    swapped.to_netcdf(tmp_path / "in.nc")
+    monkeypatch.setattr("xpad.readers.lazy.SMALLEST_CHUNK", 100 * 7 * 4 * 4)
+    monkeypatch.setattr("xpad.flux.ROWS", 200)
+    wanted = xpad.canonical_flux(small)
+    for opened, length in (
+        (xr.open_zarr(tmp_path / "in.zarr", consolidated=False, chunks=None), 100),
+        (xr.open_dataset(tmp_path / "in.nc"), 200),
+    ):
+        flux = xpad.canonical_flux(opened)
+        assert not opened.FEDU.variable._in_memory
+        assert flux.chunksizes["time"][0] == length
+        np.testing.assert_array_equal(flux, wanted)
+
+
 def test_pitch_angles_that_look_like_radians_must_say_so() -> None:
     angle = np.deg2rad([15.0, 45.0, 90.0, 135.0, 165.0])
     ds = xr.Dataset({"j": (("time", "pa"), np.ones((4, 5)))}, coords={"pa": angle})

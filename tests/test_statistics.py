@@ -219,6 +219,26 @@ def test_a_stored_catalogue_is_returned_when_there_is_no_flux(out, flux):
     np.testing.assert_allclose(fresh.pad_flux, 2 * entries.pad_flux)
 
 
+def test_a_selection_does_not_get_the_catalogue_of_the_whole(out, flux):
+    stored = out[["pad_label"]].merge(catalogue(out, flux))
+    half = {"Epoch": slice(0, 150)}
+    selected = stored.isel(half)
+    with pytest.raises(RolesError, match=r"which are not those.*keep_flux=True"):
+        catalogue(selected)
+    wanted = catalogue(out.isel(half), flux.isel(half))
+    xr.testing.assert_identical(catalogue(selected, flux.isel(half)), wanted)
+    xr.testing.assert_equal(catalogue(selected.assign(FEDU=flux)), wanted)
+    xr.testing.assert_identical(
+        catalogue(stored.isel(Epoch=slice(None, None, -1))), catalogue(stored)
+    )
+
+
+def test_results_whose_flux_was_dropped_say_so(out, flux):
+    out.attrs["pad_input"] = json.dumps({"variable": "FEDU"})
+    with pytest.raises(RolesError, match="FEDU, the flux that this result was made from, is not"):
+        catalogue(out)
+
+
 def test_results_that_are_not_there(flux):
     with pytest.raises(RolesError, match=r"'pad_label'.*ds\.pad\.cluster\(\)"):
         catalogue(xr.Dataset(), flux)

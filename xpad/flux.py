@@ -11,6 +11,7 @@ import xarray as xr
 from xpad import criteria
 from xpad.axes import Axis, Roles, as_dataset, recognise
 from xpad.bins import bin_starts, group_means
+from xpad.blocks import ROWS
 from xpad.clean import clean_energy, clean_flux, clean_pitch_angle, limits_of
 from xpad.dimensions import aligned, tplot_units
 from xpad.errors import RolesError
@@ -95,7 +96,10 @@ def _gathered(ds: xr.Dataset, roles: Roles) -> xr.DataArray:
         n for n, c in first.coords.items() if n in ours or not set(c.dims) <= set(roles.record_dims)
     ]
     coords = first.drop_vars(other).isel(core).coords
-    variables = [ds.variables[n].transpose(*first.dims).to_base_variable() for n in roles.flux]
+    variables = [
+        _in_blocks(ds.variables[n], roles.record_dims).transpose(*first.dims).to_base_variable()
+        for n in roles.flux
+    ]
     if roles.energy.dim is None:
         variable = xr.Variable.concat(variables, dim=ENERGY, combine_attrs="override")
     else:
@@ -105,6 +109,21 @@ def _gathered(ds: xr.Dataset, roles: Roles) -> xr.DataArray:
     name = str(roles.flux[0]) if len(roles.flux) == 1 else roles.chosen.label
     # Assigned, they are shared; to its constructor's, DataArray gives copies of their indexes.
     return xr.DataArray(variable, name=name).assign_coords(coords)
+
+
+def _in_blocks(variable: xr.Variable, record_dims: tuple[Hashable, ...]) -> xr.Variable:
+    """A variable that is still in its file, as dask arrays of some records each.
+
+    Transposed as it is, xarray would read it point by point, all at once.
+    """
+    if variable.chunks is not None or variable._in_memory or not (record_dims and variable.size):
+        return variable
+    from xpad.readers.lazy import chunk_length
+
+    longest = max(record_dims, key=lambda d: variable.sizes[d])
+    stored = variable.encoding.get("preferred_chunks", {}).get(longest, ROWS)
+    row_bytes = variable.nbytes // variable.sizes[longest]
+    return variable.chunk({longest: chunk_length([min(stored, ROWS)], row_bytes)})
 
 
 def _renames(roles: Roles) -> dict[Hashable, Hashable]:

@@ -113,7 +113,15 @@ def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
     if len(members) > 1 and all(m in out for m in members):
         flux = canonical_flux(assign_roles(out, flux=members))
     else:
-        flux = canonical_flux(out, stated if stated in out else None)
+        try:
+            flux = canonical_flux(out, stated if stated in out else None)
+        except RolesError as err:
+            if stated is None or stated in out:
+                raise
+            raise RolesError(
+                f"{stated}, the flux that this result was made from, is not in the Dataset: leave it there, "
+                "or give flux= (ds.pad.flux has it in the right form)"
+            ) from err
     if f"{prefix}_feature" not in out:
         return flux
     settings = Settings.from_dict(settings_of(out, prefix))

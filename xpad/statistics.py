@@ -207,8 +207,8 @@ def catalogue(
         What ``cluster`` or ``predict`` returned.
     flux : xarray.DataArray, optional
         Canonical flux, dims (record dims…, energy, pitch_angle); by default that of `out`, on
-        its model's grid. If it is not given and `out` holds a catalogue, as a store without
-        flux does, that catalogue is returned.
+        its model's grid. If it is not given and `out` holds the catalogue of its records, as a
+        store without flux does, that catalogue is returned.
     prefix : str
         How the names of the results in `out` begin.
 
@@ -231,7 +231,8 @@ def catalogue(
     Raises
     ------
     RolesError
-        If `out` has no labels, or no flux can be recognised and no catalogue is stored.
+        If `out` has no labels; no flux can be recognised and no catalogue is stored; or the
+        stored one is of other records, as in a selection of them.
 
     Examples
     --------
@@ -247,7 +248,10 @@ def catalogue(
     """
     stored = [f"{prefix}_{name}" for name in ("mean", "count", "share", "flux", "positive")]
     if flux is None and all(name in out for name in stored[:3]):
-        return out[[name for name in stored if name in out]].compute()
+        entries = out[[name for name in stored if name in out]].compute()
+        if f"{prefix}_label" not in out or _is_of(entries, out, prefix):
+            return entries
+        flux = _flux_of_selection(out, prefix)
 
     if flux is None:
         # First, since labels of such a store bring a warning, and this an error that says all.
@@ -270,6 +274,29 @@ def catalogue(
         coords={"pad_cluster": np.arange(k)},
     ).compute()
     return _finished(entries, level["mean"].attrs["units"], prefix)
+
+
+def _is_of(entries: xr.Dataset, out: xr.Dataset, prefix: str) -> bool:
+    """Whether a catalogue counts the records that a result has; reads its labels, once."""
+    labels, count = require_result(out, "label", prefix), entries[f"{prefix}_count"]
+    held = xr.Dataset(
+        {str(label): (labels == label).sum() for label in range(count.size)}
+    ).compute()
+    return [int(number) for number in held.values()] == count.values.tolist()
+
+
+def _flux_of_selection(out: xr.Dataset, prefix: str) -> xr.DataArray:
+    """The flux of a result whose stored catalogue is of other records than it has."""
+    bare = out.drop_dims(f"{prefix}_cluster")  # the catalogue's own mean flux is none
+    try:
+        return result_flux(bare, prefix)
+    except RolesError as err:
+        of = int(out[f"{prefix}_count"].sum())
+        raise RolesError(
+            f"the catalogue in this Dataset is of {of:,} labelled records, which are not those that it "
+            "holds now. That of a selection needs its flux: give it, xpad.catalogue(selection, flux), "
+            "or write the store with keep_flux=True (--keep-flux)"
+        ) from err
 
 
 def catalogue_of(tally: Tally, grid: Grid, prefix: str = "pad") -> xr.Dataset:

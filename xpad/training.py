@@ -154,7 +154,7 @@ def _require_components(n_test: int, n_features: int, settings: Settings) -> Non
     if n_test < least:
         raise NotEnoughDataError(
             f"the test split has {n_test} usable record(s), and {wanted} need at least {least}: give "
-            "more records, or a larger test split "
+            f"more records, {'a smaller k, ' if settings.k is not None else ''}or a larger test split "
             f"(train={settings.train}, validation={settings.validation})"
         )
 
