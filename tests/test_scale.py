@@ -91,6 +91,7 @@ def test_cells_find_what_points_find(monkeypatch, tmp_path):
     points = ds.pad.fit(**options)
     monkeypatch.setattr(grouping, "IN_MEMORY", 0)
     monkeypatch.setattr(memory, "LEAST", 1)
+    labels = []
     for chunked, budget in (
         (ds, "1GiB"),
         (ds.chunk(time=1500), "1GiB"),
@@ -104,6 +105,9 @@ def test_cells_find_what_points_find(monkeypatch, tmp_path):
         assert abs(cells.counts - points.counts).max() < 0.01 * points.counts.sum()
         for name, values in points.scores.items():
             assert cells.scores[name] == pytest.approx(values, rel=0.01)
+        labels.append(chunked.pad.label(cells).values)
+    for other in labels[1:]:
+        np.testing.assert_array_equal(other, labels[0])
 
 
 # --------------------------------------------------------------------------------- nothing unasked for
