@@ -18,8 +18,9 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import mission
@@ -38,15 +39,16 @@ FILLS, HASH, COUNTED = (
     "measured and positive bins counted",
 )
 TAKEN, NORMALISED, PROJECTED = "test records taken", "normalised", "projected, float64"
+GRID = "laid out energy by energy"
 ENCODED, WITH_ERROR = "encoded", "encoded, with the error"
 AS_THEY_LIE = "counted as they lie"
 NEAREST, SUMS = "nearest centre", "sums of the catalogue"
 PASSES = {
     "reading": (READ, FILLS, HASH, COUNTED),
-    "components": (READ, FILLS, HASH, TAKEN, COUNTED, NORMALISED, ENCODED, COVARIANCE),
-    "projecting": (READ, FILLS, HASH, TAKEN, COUNTED, NORMALISED, ENCODED, PROJECTED),
+    "components": (READ, FILLS, TAKEN, GRID, NORMALISED, ENCODED, COVARIANCE),
+    "projecting": (READ, FILLS, TAKEN, GRID, NORMALISED, ENCODED, PROJECTED),
     "labelling": (
-        READ, FILLS, HASH, COUNTED, NORMALISED, WITH_ERROR, PROJECTED, NEAREST, SUMS, WRITTEN,
+        READ, FILLS, HASH, GRID, COUNTED, NORMALISED, WITH_ERROR, PROJECTED, NEAREST, SUMS, WRITTEN,
     ),
 }  # fmt: skip
 """The steps that each pass takes."""
@@ -72,9 +74,9 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
 
     import xpad
     from xpad.clean import clean_flux, limits_of
-    from xpad.pads import prepare
+    from xpad.pads import Pads, prepare
     from xpad.regrid import pieces
-    from xpad.sampling import TEST
+    from xpad.sampling import TEST, Members
     from xpad.splitting import splitter
     from xpad.stages import pca
     from xpad.tally import Tally
@@ -88,14 +90,20 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
     codec = zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
     product = jax.jit(lambda x, w: jax.numpy.dot(x, w, precision="highest"))
     kernel = np.ones((model.features.sum(), model.n_encoded), np.float32)
-    test = np.flatnonzero(split.split(np.arange(ROWS)) == TEST)
+    position = np.arange(ROWS)
+    test = Members.of(split.split(position), TEST)
 
-    def calls(folder: str, chosen: Any) -> dict[str, Callable[[], Any]]:
+    def calls(folder: str, members: Members | None) -> dict[str, Callable[[], Any]]:
         """The steps of one thread, on data of its own; of all records or the chosen."""
         raw = source.variable[:ROWS].to_numpy()
         # The simulation's files have pitch angle before energy.
         clean = clean_flux(raw, limits).transpose(0, 2, 1)
-        cut = [piece for _, (piece, *_) in pieces(clean, None, None, chosen)]
+
+        def taken() -> list[Any]:
+            chosen = None if members is None else members.among(position)
+            return [piece for _, (piece, *_) in pieces(clean, None, None, chosen)]
+
+        cut = taken()
         pads = [model.pads(piece) for piece in cut]
         rows = [model.rows(one) for one in pads]
         encoded = [model.encode(some) for some in rows]
@@ -108,13 +116,9 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
             compressors=(codec,),
         )  # fmt: skip
 
-        def counted() -> None:
-            for piece in cut:
-                model.pads(piece)
-
-        def counted_as_they_lie() -> None:  # by the pass that only reads
-            for piece in cut:
-                prepare(piece, None, None, model.grid, model.settings)
+        def counted(each: Iterable[Pads]) -> None:
+            for one in each:
+                model.flags(replace(one))  # a new one has counted nothing yet
 
         def sums() -> None:
             for one, label, run in zip(pads, labels, runs, strict=True):
@@ -123,10 +127,14 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
         return {
             READ: lambda: source.variable[:ROWS].to_numpy(),
             FILLS: lambda: clean_flux(raw, limits),
-            HASH: lambda: split.split(np.arange(ROWS)),
-            TAKEN: lambda: list(pieces(clean, None, None, chosen)),
-            AS_THEY_LIE: counted_as_they_lie,
-            COUNTED: counted,
+            HASH: lambda: split.split(position),
+            TAKEN: taken,
+            GRID: lambda: [model.pads(piece) for piece in cut],
+            # By the pass that only reads.
+            AS_THEY_LIE: lambda: counted(
+                prepare(piece, None, None, model.grid, model.settings) for piece in cut
+            ),
+            COUNTED: lambda: counted(pads),
             NORMALISED: lambda: [model.rows(one) for one in pads],
             ENCODED: lambda: [model.encode(some) for some in rows],
             WITH_ERROR: lambda: [model.reduce(some) for some in rows],

@@ -12,6 +12,7 @@ from xpad.sampling import (
     TEST,
     TRAIN,
     VALIDATION,
+    Members,
     block_split,
     hashed,
     random_split,
@@ -87,3 +88,26 @@ def test_three_blocks_give_one_each():
 def test_two_blocks_are_too_few():
     with pytest.raises(NotEnoughDataError, match="three blocks"):
         block_split(np.array([1, 2]), 0.2, 0.2, seed=0)
+
+
+@given(
+    n=st.integers(0, 300), seed=st.integers(0, 99), pick=st.lists(st.integers(0, 299), max_size=20)
+)
+@settings(deadline=None, max_examples=50)
+def test_members_are_the_positions_with_a_code(n, seed, pick):
+    """In any order, also with repeats, as blocks of several record dimensions ask for them."""
+    codes = np.random.default_rng(seed).integers(-1, 3, n).astype(np.int8)
+    members = Members.of(codes, TEST)
+    assert members.bits.nbytes == -(-n // 8)
+    for positions in (np.arange(n), np.array([p for p in pick if p < n], dtype=np.int64)):
+        np.testing.assert_array_equal(
+            members.among(positions), np.flatnonzero(codes[positions] == TEST)
+        )
+
+
+def test_members_of_many_positions(monkeypatch):
+    monkeypatch.setattr("xpad.sampling._SPAN", 16)
+    codes = np.random.default_rng(0).integers(-1, 3, 100).astype(np.int8)
+    np.testing.assert_array_equal(
+        Members.of(codes, TEST).among(np.arange(100)), np.flatnonzero(codes == TEST)
+    )

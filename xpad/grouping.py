@@ -21,7 +21,7 @@ from xpad.presets import Settings
 from xpad.progress import Progress
 from xpad.regrid import pieces
 from xpad.sample import among
-from xpad.sampling import TEST
+from xpad.sampling import TEST, Members
 from xpad.scratch import Scratch
 from xpad.splitting import Splitter
 from xpad.stages import kmeans, meanshift, pca, scores, ward
@@ -41,15 +41,14 @@ look at cells, so that neither memory nor time grows with them."""
 def group(flux: xr.DataArray, trained: Trained, space: Workspace, progress: Progress) -> Model:
     """Fit components and clusters to the test split: two passes over the data."""
     release()
-    model, split = trained.model, trained.split
+    model, test = trained.model, Members.of(trained.codes, TEST)
     records = flux_records(flux)
     with progress.blocks("components", len(records), "xpad-moments"):
         moments: pca.Moments = records.run(
-            _moments, combine=_add, name="xpad-moments", model=model, split=split,
-            shift=trained.shift,
-        )  # fmt: skip
+            _moments, combine=_add, name="xpad-moments", model=model, test=test, shift=trained.shift
+        )
     model = replace(model, pca=pca.from_moments(moments, model.settings.n_components))
-    components = project(flux, model, split, trained.codes, space, progress)
+    components = project(flux, model, trained.codes, test, space, progress)
     release()
     with progress.step("clusters"):
         found = _clustered(components, model)
@@ -60,8 +59,8 @@ def group(flux: xr.DataArray, trained: Trained, space: Workspace, progress: Prog
 def project(
     flux: xr.DataArray,
     model: Model,
-    split: Splitter,
     codes: NDArray[np.int8],
+    test: Members,
     space: Workspace,
     progress: Progress,
 ) -> Components:
@@ -77,7 +76,7 @@ def project(
     records = flux_records(flux)
     with progress.blocks("projecting", len(records), "xpad-project"):
         parts: list[_Projected] = records.run(
-            _project, name="xpad-project", model=model, split=split, scratch=scratch,
+            _project, name="xpad-project", model=model, test=test, scratch=scratch,
             sample=np.sort(sample), folder=f"components-{uuid4().hex}",
         )  # fmt: skip
     sampled_at = np.concatenate([p.sampled_at for p in parts])
@@ -97,7 +96,7 @@ def test_components(
     records = flux_records(flux)
     with progress.blocks("projecting", len(records), "xpad-project"):
         parts: list[_Projected] = records.run(
-            _project, name="xpad-project", model=model, split=split, scratch=None,
+            _project, name="xpad-project", model=model, test=split, scratch=None,
             sample=np.empty(0, np.int64), folder="",
         )  # fmt: skip
     return _by_position(parts, model.n_components)
@@ -117,14 +116,12 @@ class _Projected:
 def _project(
     *block: Any,
     model: Model,
-    split: Splitter,
+    test: Members | Splitter,
     scratch: Scratch | None,
     sample: Integers,
     folder: str,
 ) -> _Projected:
-    found = [
-        (model.project(model.encode(rows)), at) for rows, at in _test_rows(block, model, split)
-    ]
+    found = [(model.project(model.encode(rows)), at) for rows, at in _test_rows(block, model, test)]
     rows = np.concatenate([np.empty((0, model.n_components), np.float32), *(r for r, _ in found)])
     at = np.concatenate([np.empty(0, np.int64), *(a for _, a in found)])
     chosen, _ = among(at, sample)
@@ -148,8 +145,8 @@ def _by_position(parts: list[_Projected], width: int) -> Floats:
     return rows if (at[1:] > at[:-1]).all() else rows[np.argsort(at)]
 
 
-def _moments(*block: Any, model: Model, split: Splitter, shift: NDArray[np.float64]) -> pca.Moments:
-    encoded = [model.encode(rows) for rows, _ in _test_rows(block, model, split)]
+def _moments(*block: Any, model: Model, test: Members, shift: NDArray[np.float64]) -> pca.Moments:
+    encoded = [model.encode(rows) for rows, _ in _test_rows(block, model, test)]
     return pca.Moments.of(np.concatenate([np.empty((0, shift.size), np.float32), *encoded]), shift)
 
 
@@ -158,18 +155,24 @@ def _add(a: pca.Moments, b: pca.Moments) -> pca.Moments:
 
 
 def _test_rows(
-    block: tuple[Any, ...], model: Model, split: Splitter
+    block: tuple[Any, ...], model: Model, test: Members | Splitter
 ) -> Iterator[tuple[Floats, Integers]]:
-    """Usable rows of a block that belong to the test split, and their positions."""
+    """Usable rows of a block that belong to the test split, and their positions.
+
+    Members are known to be usable; by a splitter alone, each record is looked at.
+    """
     flux, energies, pitch_angles, position = block
-    chosen = np.flatnonzero(split.split(position) == TEST)
+    if isinstance(test, Members):
+        chosen = test.among(position)
+    else:
+        chosen = np.flatnonzero(test.split(position) == TEST)
     for at, piece in pieces(flux, energies, pitch_angles, chosen):
-        rows, flags = model.prepare(*piece)
-        ok = flags == OK
-        if ok.all():
-            yield rows, position[at]
-        else:
-            yield rows[ok], position[at][ok]
+        pads = model.pads(*piece)
+        rows, where = model.rows(pads), position[at]
+        if isinstance(test, Splitter):
+            ok = model.flags(pads) == OK
+            rows, where = rows[ok], where[ok]
+        yield rows, where
 
 
 def _drawn_ranks(n: int, settings: Settings) -> Integers:

@@ -6,6 +6,8 @@ not on chunks, workers or memory, and without a permutation of all records.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,8 @@ SPLIT_ATTRS = {
 }
 
 Integers = NDArray[np.integer]
+_SPAN = 2**20
+"""Positions that are worked on at once; whole bytes of bits."""
 
 
 def hashed(numbers: Integers, seed: int) -> NDArray[np.uint64]:
@@ -61,10 +65,10 @@ def stratified_uniform(positions: Integers, total: int, seed: int) -> NDArray[np
     members = strata[:, None] * STRATUM + np.arange(STRATUM)
     keys = hashed(members.ravel(), seed).reshape(members.shape)
     keys[members >= total] = np.iinfo(np.uint64).max
-    rank = np.empty_like(keys, dtype=np.int64)
-    np.put_along_axis(
-        rank, keys.argsort(axis=1, kind="stable"), np.arange(STRATUM)[None, :], axis=1
-    )
+    # No two positions have one key, so the sort need not be stable; places count all strata's.
+    order = keys.argsort(axis=1) + STRATUM * np.arange(len(keys))[:, None]
+    rank = np.empty(keys.shape, dtype=np.int32)
+    rank.reshape(-1)[order] = np.arange(STRATUM, dtype=np.int32)
     size = np.minimum(STRATUM, total - strata * STRATUM)
     # Each rank owns an equal cell of [0, 1); the place in the cell orders the strata at random.
     within = (keys >> np.uint64(11)).astype(np.float64) * 2.0**-53
@@ -87,6 +91,32 @@ def random_split(
 ) -> NDArray[np.int8]:
     """Train, validation or test for each position, record by record."""
     return by_shares(stratified_uniform(positions, total, seed), train, train + validation)
+
+
+@dataclass(frozen=True)
+class Members:
+    """A set of positions, a bit for each position there is: small enough to go to every worker."""
+
+    bits: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, codes: NDArray[np.int8], code: int) -> Members:
+        """The positions that have one of several codes."""
+        spans = range(0, codes.size, _SPAN)
+        parts = [np.packbits(codes[start : start + _SPAN] == code) for start in spans]
+        return cls(np.concatenate([np.empty(0, np.uint8), *parts]))
+
+    def among(self, positions: Integers) -> NDArray[np.intp]:
+        """Which of these positions are members.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Members.of(np.array([2, 0, 2, -1, 2], dtype=np.int8), 2).among(np.array([1, 2, 4]))
+        array([1, 2])
+        """
+        shifted = self.bits[positions >> 3] >> (7 - (positions & 7)).astype(np.uint8)
+        return np.flatnonzero(shifted & 1)
 
 
 def by_shares(u: NDArray[np.float64], train: float, validation: float) -> NDArray[np.int8]:
