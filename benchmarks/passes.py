@@ -85,7 +85,7 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
     ds = xpad.open_dataset(store).isel(Epoch=slice(ROWS))
     model = xpad.fit(ds, epochs=1, k=8, progress=False)
     split = splitter(xpad.canonical_flux(ds), ds, model.settings, model.provenance["split"])
-    source = xr.open_zarr(store, consolidated=False)["FEDU"]
+    source = xr.open_zarr(store, consolidated=False, chunks=None)["FEDU"]
     limits = limits_of(source.attrs, source.encoding)
     codec = zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
     product = jax.jit(lambda x, w: jax.numpy.dot(x, w, precision="highest"))

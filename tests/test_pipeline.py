@@ -331,9 +331,14 @@ def test_max_train_caps_the_sample(small):
     assert model.history.attrs["n_validation"] == 60
 
 
-def test_too_little_training_is_said():
-    with pytest.warns(XpadWarning, match="min_steps="):
-        xpad.fit(made(200), epochs=2, k=2, progress=False)
+@pytest.mark.parametrize(
+    ("records", "remedy"),
+    [(200, r"Use more records, or encoder=None$"), (2000, r"Train longer with min_steps=10000 ")],
+)
+def test_too_little_training_is_said(records, remedy):
+    """With fewer records than numbers in an encoding, no length of training helps."""
+    with pytest.warns(XpadWarning, match=remedy):
+        xpad.fit(made(records), epochs=2, k=2, progress=False)
 
 
 def test_one_mode_is_said(small):

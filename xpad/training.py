@@ -276,10 +276,13 @@ def _warn_if_untrained(
         )
     if faults:
         steps = history.attrs["steps"]
+        remedy = "Use more records, or encoder=None"
+        if train.shape[0] >= hidden:  # of fewer records, no training makes more
+            longer = _rounded(20 * max(steps, 500))
+            remedy = f"Train longer with min_steps={longer} (--min-steps), use more records, or encoder=None"
         warn(
             f"the autoencoder has hardly learned from {train.shape[0]} training records in {steps} steps: "
-            f"{'; '.join(faults)}. So its encoding means little. Train longer with "
-            f"min_steps={_rounded(20 * max(steps, 500))} (--min-steps), use more records, or encoder=None"
+            f"{'; '.join(faults)}. So its encoding means little. {remedy}"
         )
 
 

@@ -233,8 +233,8 @@ def _leave_out_faulty(layout: Layout, scans: Sequence[Scan], asked: Sequence[str
         for name, fault in scan.faults.items():
             if name in needed:
                 raise ReaderError(
-                    f"{scan.path}: variable {name!r} {fault}, as in the first files; so the files "
-                    f"cannot be joined. Open it by itself, or leave it out."
+                    f"{scan.path}: variable {name!r} {fault}, unlike in the first of the files; "
+                    f"so it cannot be joined to them. Open it by itself, or leave it out."
                 )
             faulty.setdefault(name, (scan.path, fault))
     if faulty:
