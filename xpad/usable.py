@@ -51,9 +51,10 @@ def record_flags(
     >>> record_flags(np.array([4, 0, 4]), np.array([3, 0, 0]), np.zeros(3, bool), n_features=4)
     array([0, 1, 2], dtype=int8)
     """
-    sparse = (n_measured < min_coverage * n_features) | (n_positive < min_positive)
-    return np.select(
-        [bad_axis, n_measured == 0, n_positive == 0, sparse],
-        [BAD_AXIS, ALL_FILL, NO_POSITIVE_FLUX, TOO_SPARSE],
-        OK,
-    ).astype(np.int8)
+    flags = np.full(len(n_measured), OK, dtype=np.int8)
+    # The weightiest reason last: it stays.
+    flags[(n_measured < min_coverage * n_features) | (n_positive < min_positive)] = TOO_SPARSE
+    flags[n_positive == 0] = NO_POSITIVE_FLUX
+    flags[n_measured == 0] = ALL_FILL
+    flags[bad_axis] = BAD_AXIS
+    return flags
