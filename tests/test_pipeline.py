@@ -333,7 +333,10 @@ def test_max_train_caps_the_sample(small):
 
 @pytest.mark.parametrize(
     ("records", "remedy"),
-    [(200, r"Use more records, or encoder=None$"), (2000, r"Train longer with min_steps=10000 ")],
+    [
+        (60, r"means little. Use more records, or encoder=None$"),
+        (200, "Train longer with min_steps=10000 "),
+    ],
 )
 def test_too_little_training_is_said(records, remedy):
     """With fewer records than numbers in an encoding, no length of training helps."""
