@@ -64,7 +64,8 @@ def test_a_power_law_is_exact(slope: float, step: float, n: int, scale: float) -
     table = np.exp(step * np.arange(n))
     grid = np.exp(step * (np.arange(n - 1) + 0.37))
     found = energies(np.exp(scale) * table**slope, table, grid)
-    np.testing.assert_allclose(found, np.exp(scale) * grid**slope, rtol=2e-5)
+    least = float(np.finfo(np.float32).smallest_subnormal)  # below the normal ones, digits get lost
+    np.testing.assert_allclose(found, np.exp(scale) * grid**slope, rtol=2e-5, atol=least)
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.booleans())

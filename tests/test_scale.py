@@ -1,5 +1,7 @@
 """Much memory or little, any chunks, any scheduler: the same labels; nothing computed unasked."""
 
+import gc
+import sys
 import warnings
 
 import dask
@@ -273,6 +275,23 @@ def test_memory_of_a_container(tmp_path, monkeypatch):
     limit.write_text(f"{2**30}\n")
     assert memory.available() == 2**30
     assert memory.budget() == 2**28
+
+
+def test_interrupted_while_it_writes_a_checkpoint(tmp_path, monkeypatch):
+    """Neither a part of it is left under its name, nor a complaint of what was not closed."""
+
+    class Interrupted:
+        def __array__(self, *_, **__):
+            raise KeyboardInterrupt
+
+    complaints = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    place = Scratch(str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        place.put_all("training.npz", {"a": np.zeros(3), "b": Interrupted()})
+    gc.collect()
+    assert not complaints
+    assert not place.has("training.npz")
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(small, tmp_path):

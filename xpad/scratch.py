@@ -43,8 +43,11 @@ class Scratch:
 
     def put_all(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write several arrays under one name."""
+        # Not into the file itself: interrupted, older NumPy closes its archive after the file.
+        archive = io.BytesIO()
         # As far as types tell, a name might be that of the argument allow_pickle; none is.
-        self._write(name, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+        np.savez(archive, **arrays)  # type: ignore[arg-type]
+        self._write(name, lambda file: file.write(archive.getbuffer()))
 
     def get_all(self, name: str) -> dict[str, NDArray[Any]]:
         """The arrays of a name that `put_all` wrote."""
@@ -52,7 +55,7 @@ class Scratch:
         with np.load(io.BytesIO(fs.cat_file(path)), allow_pickle=False) as found:
             return {key: found[key] for key in found.files}
 
-    def _write(self, name: str, dump: Callable[[BinaryIO], None]) -> None:
+    def _write(self, name: str, dump: Callable[[BinaryIO], object]) -> None:
         fs, path = self._at(name)
         if not _is_local(fs):
             text = io.BytesIO()
