@@ -106,7 +106,7 @@ def test_members_are_the_positions_with_a_code(n, seed, pick):
 
 
 def test_members_of_many_positions(monkeypatch):
-    monkeypatch.setattr("xpad.sampling._SPAN", 16)
+    monkeypatch.setattr("xpad.sampling.SPAN", 16)
     codes = np.random.default_rng(0).integers(-1, 3, 100).astype(np.int8)
     np.testing.assert_array_equal(
         Members.of(codes, TEST).among(np.arange(100)), np.flatnonzero(codes == TEST)

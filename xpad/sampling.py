@@ -6,6 +6,7 @@ not on chunks, workers or memory, and without a permutation of all records.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +26,14 @@ SPLIT_ATTRS = {
 }
 
 Integers = NDArray[np.integer]
-_SPAN = 2**20
+SPAN = 2**20
 """Positions that are worked on at once; whole bytes of bits."""
+
+
+def spans(total: int) -> Iterator[slice]:
+    """Runs of positions that are worked on at once."""
+    for start in range(0, total, SPAN):
+        yield slice(start, min(start + SPAN, total))
 
 
 def hashed(numbers: Integers, seed: int) -> NDArray[np.uint64]:
@@ -102,8 +109,7 @@ class Members:
     @classmethod
     def of(cls, codes: NDArray[np.int8], code: int) -> Members:
         """The positions that have one of several codes."""
-        spans = range(0, codes.size, _SPAN)
-        parts = [np.packbits(codes[start : start + _SPAN] == code) for start in spans]
+        parts = [np.packbits(codes[at] == code) for at in spans(codes.size)]
         return cls(np.concatenate([np.empty(0, np.uint8), *parts]))
 
     def among(self, positions: Integers) -> NDArray[np.intp]:

@@ -15,13 +15,21 @@ from xpad.blocks import positions
 from xpad.errors import OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, record_dims
 from xpad.presets import Settings
-from xpad.sampling import TEST, TRAIN, block_split, by_shares, hashed, stratified_uniform
+from xpad.sampling import (
+    SPAN,
+    TEST,
+    TRAIN,
+    block_split,
+    by_shares,
+    hashed,
+    spans,
+    stratified_uniform,
+)
 
 _SLACK = 20
 """Standard deviations of a share that are drawn beyond it, since usable records are known later."""
 _MORE = 1.25
 """So many times `max_train` is drawn, since not every record is usable."""
-_SPAN = 2**20
 _BINS = 2**16
 
 
@@ -75,7 +83,7 @@ class Splitter:
     def codes(self, usable: NDArray[np.bool_]) -> NDArray[np.int8]:
         """The split of every record by position; -1 where it is not usable."""
         codes = np.empty(self.total, dtype=np.int8)
-        for at in _spans(self.total):
+        for at in spans(self.total):
             split = self.split(np.arange(at.start, at.stop))
             codes[at] = np.where(usable[at], split, np.int8(-1))
         return codes
@@ -91,10 +99,10 @@ class Splitter:
         if most is not None and split != TRAIN:
             most = max(1, round(most * s.validation / s.train))
         mine = np.empty(0, dtype=np.int64)
-        for at in _spans(self.total):
+        for at in spans(self.total):
             more = np.flatnonzero(codes[at] == split) + at.start
             mine = np.concatenate([mine, more])
-            if most is not None and len(mine) > 2 * most + _SPAN:
+            if most is not None and len(mine) > 2 * most + SPAN:
                 mine = self._first(mine, most)
         return self._first(mine, most)
 
@@ -140,7 +148,7 @@ class Splitter:
         return {r: float(ordered[int(b)][r - before[b]]) for r, b in zip(ranks, bins, strict=True)}
 
     def _usable_numbers(self, usable: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
-        for at in _spans(self.total):
+        for at in spans(self.total):
             yield self._uniform(np.flatnonzero(usable[at]) + at.start)
 
     def as_dict(self) -> dict[str, Any]:
@@ -152,12 +160,6 @@ class Splitter:
 
     def _uniform(self, position: NDArray[np.int64]) -> NDArray[np.float64]:
         return stratified_uniform(position, self.total, self.settings.seed("split"))
-
-
-def _spans(total: int) -> Iterator[slice]:
-    """Runs of positions that are worked on at once."""
-    for start in range(0, total, _SPAN):
-        yield slice(start, min(start + _SPAN, total))
 
 
 def splitter(
