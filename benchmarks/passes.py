@@ -122,7 +122,7 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
 
         def sums() -> None:
             for one, label, run in zip(pads, labels, runs, strict=True):
-                Tally.of(one.flux, one.measured, label, model.k, run)
+                Tally.of(one.flux, label, model.k, run)
 
         return {
             READ: lambda: source.variable[:ROWS].to_numpy(),

@@ -49,15 +49,19 @@ def normalise_pads(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) 
     >>> normalise_pads(pad, "max_energy", np.array([30.0, 90.0, 150.0]))[0, 1].tolist()
     [0.0, 1.0, 0.5]
     """
-    reference = _reference(flux, method, pitch_angle)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        usable = np.where(reference > 0, reference, np.float32(np.nan))
-        found = np.asarray(flux / usable, dtype=np.float32)
+    found = over_reference(flux, _reference(flux, method, pitch_angle))
     # What is divided by its own maximum is at most 1.
     if not is_bounded(method) and (overflown := np.isinf(found)).any():
         # Over a reference next to nothing; infinity is no measurement.
         found[overflown] = np.nan
     return found
+
+
+def over_reference(flux: Floats, reference: Floats) -> Floats:
+    """Flux over references that broadcast with it; NaN where they are zero or missing."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        usable = np.where(reference > 0, reference, np.float32(np.nan))
+        return np.asarray(flux / usable, dtype=np.float32)
 
 
 def _reference(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) -> Floats:

@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from xpad.normalisation import is_bounded, normalise_pads
+from xpad.measured import Counts, Measured, measured
+from xpad.normalisation import is_bounded, normalise_pads, over_reference
 from xpad.presets import Settings
 from xpad.regrid import Grid, to_grid
 
@@ -36,26 +37,30 @@ class Pads:
     _pitch_angle: NDArray[np.float64]
 
     @cached_property
-    def measured(self) -> Mask:
-        """Bins with a value, (records, energies, pitch angles)."""
-        return np.isfinite(self.flux)
-
-    @cached_property
-    def n_measured(self) -> NDArray[np.int32]:
+    def n_measured(self) -> Counts:
         """Bins in use with a value, (records,)."""
-        return _count(self.measured if self._features is None else self.measured & self._features)
+        return self._look.bins
 
     @cached_property
-    def n_positive(self) -> NDArray[np.int32]:
+    def n_positive(self) -> Counts:
         """Bins in use with a positive value that normalising leaves, (records,)."""
         # A maximum is positive where anything is; the flux at 90 degrees may not be there.
-        left = self._kept if is_bounded(self._method) else self.normalised()
-        with np.errstate(invalid="ignore"):
-            return _count(left > 0)
+        return (
+            self._look.positive
+            if is_bounded(self._method)
+            else measured(self.normalised()).positive
+        )
 
     def normalised(self, chosen: slice | NDArray = slice(None)) -> Floats:
         """PADs over their references, NaN where missing; of all records or the chosen."""
-        return normalise_pads(self._kept[chosen], self._method, self._pitch_angle)
+        kept = self._kept[chosen]
+        if self._method == "max":
+            return over_reference(kept, self._look.largest[chosen, None, None])
+        return normalise_pads(kept, self._method, self._pitch_angle)
+
+    @cached_property
+    def _look(self) -> Measured:
+        return measured(self._kept)
 
 
 def prepare(
@@ -88,14 +93,3 @@ def prepare(
         with np.errstate(invalid="ignore"):
             kept = np.where(kept < floor, np.float32(0), kept)
     return Pads(on_grid, bad_axis, kept, features, settings.normalise, grid.pitch_angle)
-
-
-def _count(bins: Mask) -> NDArray[np.int32]:
-    """Bins of each record that are true."""
-    if bins.strides[1] < bins.strides[2]:  # as they lie in memory
-        bins = bins.swapaxes(1, 2)
-    rows = bins.reshape(len(bins), bins.shape[1] * bins.shape[2])
-    # Bytes add up several times as fast as wider numbers, if their sum is one too; so does einsum.
-    if rows.shape[1] <= np.iinfo(np.uint8).max:
-        return np.einsum("ij->i", rows.view(np.uint8)).astype(np.int32)
-    return np.add.reduce(rows.view(np.uint8), axis=1, dtype=np.int32)

@@ -117,7 +117,7 @@ def label_block(
         own = model.columns(pads)
         columns[at, :3], columns[at, 4:] = own[:, :3], own[:, 3:]
         labels = own[:, 0].astype(np.int16)
-        tally = tally + Tally.of(pads.flux, pads.measured, labels, model.k, runs[at])
+        tally = tally + Tally.of(pads.flux, labels, model.k, runs[at])
     columns[:, 3] = -1
     if split is not None:
         columns[:, 3] = np.where(columns[:, 1] == OK, split.split(position), -1)

@@ -421,14 +421,19 @@ def pieces(
 
     Of the `chosen` records only, where they are given.
     """
-    values, energies, pitch_angles = flat_records(flux, energy_table, pitch_angle_table)
-    for start in range(0, len(values) if chosen is None else len(chosen), PIECE):
+    given = flat_records(flux, energy_table, pitch_angle_table)
+    for start in range(0, len(given[0]) if chosen is None else len(chosen), PIECE):
         at = slice(start, start + PIECE) if chosen is None else chosen[start : start + PIECE]
-        yield (
-            at,
-            (
-                values[at],
-                None if energies is None else energies[at],
-                None if pitch_angles is None else pitch_angles[at],
-            ),
-        )
+        values, energies, pitch_angles = (None if a is None else _taken(a, at) for a in given)
+        assert values is not None
+        yield at, (values, energies, pitch_angles)
+
+
+def _taken(records: NDArray[Any], at: slice | NDArray[np.intp]) -> NDArray[Any]:
+    """Some of the records; those of an index by `take`, which is quicker where they lie in a row."""
+    if isinstance(at, slice):
+        return records[at]
+    swapped = records.swapaxes(1, -1)
+    if swapped.flags.c_contiguous:
+        return swapped.take(at, axis=0).swapaxes(1, -1)
+    return records.take(at, axis=0) if records.flags.c_contiguous else records[at]

@@ -145,7 +145,7 @@ def _survey(
             n_features=0, min_positive=settings.min_positive,
         )  # fmt: skip
         if not ever.all():
-            ever |= pads.measured.any(axis=0)
+            ever |= np.isfinite(pads.flux).any(axis=0)
         if counted is not None:
             counted[piece] = pads.n_measured
         drawn = chosen[piece] & (pads.n_positive > 0)

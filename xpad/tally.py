@@ -7,8 +7,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from xpad.compiled import compiled
+from xpad.measured import measured
+
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+TINY = np.finfo(np.float32).tiny
 
 
 @dataclass(frozen=True)
@@ -55,21 +60,14 @@ class Tally:
 
     @classmethod
     def of(
-        cls,
-        flux: NDArray[np.float32],
-        measured: NDArray[np.bool_],
-        labels: NDArray[np.integer],
-        k: int,
-        run: Integers,
+        cls, flux: NDArray[np.float32], labels: NDArray[np.integer], k: int, run: Integers
     ) -> Tally:
         """Take the sums of a few thousand records.
 
         Parameters
         ----------
         flux : (records, energies, pitch angles) float32
-            Non-negative, on one grid.
-        measured : (records, energies, pitch angles) bool
-            Where it is not, the flux may be anything.
+            Non-negative, on one grid, NaN where missing.
         labels : (records,)
             Negative ones belong to no cluster.
         k : int
@@ -77,46 +75,31 @@ class Tally:
             The run of records that each belongs to.
         """
         n, energies, angles = flux.shape
-        gaps = np.flatnonzero(~measured.reshape(n, -1).all(axis=1))
-        there = measured[gaps].astype(np.float32)
-        zeros = flux
-        if gaps.size:
-            zeros = flux.copy()
-            zeros[gaps] = np.where(measured[gaps], flux[gaps], np.float32(0))
-        largest = zeros.reshape(n, -1).max(axis=1, initial=0)
-        # A PAD over its maximum has a shape only where that has a reciprocal.
-        shaped = largest >= np.finfo(np.float32).tiny
-        member = (np.arange(k)[:, None] == labels).astype(np.float32)
-        scaled = np.where(shaped, member, np.float32(0)) / np.where(shaped, largest, np.float32(1))
+        cells = energies * angles
+        rows = np.ascontiguousarray(flux).reshape(n, cells)
+        label = labels.astype(np.int64)
+        seen = measured(flux)
+        there, positive = (np.zeros((k, cells), np.int32) for _ in range(2))
+        shape, level = (np.zeros((k, cells)) for _ in range(2))
+        _add_clusters(rows, label, seen.largest, there, positive, shape, level)
 
-        def summed(weights: NDArray[np.float32], values: NDArray[np.float32]) -> Doubles:
-            sums = weights @ values.reshape(-1, energies * angles)
-            return sums.astype(np.float64).reshape(-1, energies, angles)
-
-        count = np.bincount(labels[labels >= 0].astype(np.int64), minlength=k)
-        both = summed(np.concatenate([member, scaled]), zeros)
-        positive = summed(member, (zeros > 0).astype(np.float32))
-        missing = summed(member[:, gaps], 1 - there)
-        every = count[:, None, None] - missing
-        # Sums along an axis of a few bins are slow; products are not.
-        ones = np.ones(angles, np.float32)
-        sums = (zeros.reshape(-1, angles) @ ones).reshape(n, energies)
-        numbers = np.full((n, energies), np.float32(angles))
-        numbers[gaps] = (there.reshape(-1, angles) @ ones).reshape(-1, energies)
-        spectrum = sums / np.maximum(numbers, np.float32(1))
-        # Records in the order of time come run by run.
-        ascending = bool((run[1:] >= run[:-1]).all())
-        order = slice(None) if ascending else np.argsort(run, kind="stable")
-        runs, starts = np.unique(run[order], return_index=True)
+        runs, number = np.unique(run, return_inverse=True)
+        # Of records without a gap, bins are summed first, and their mean is taken at the end.
+        whole = seen.bins == cells
+        of_whole, with_gaps = np.zeros((runs.size, cells)), np.zeros((runs.size, energies))
+        spectra = np.zeros((runs.size, energies))
+        _add_runs(rows, number, whole, of_whole, with_gaps, spectra)
+        spectrum = with_gaps + of_whole.reshape(-1, energies, angles).mean(axis=2)
+        spectra += np.bincount(number[whole], minlength=runs.size)[:, None]
         return cls(
-            count=count,
-            measured=every,
-            positive=positive,
-            shape=both[k:],
-            level=both[:k],
+            count=np.bincount(label[label >= 0], minlength=k),
+            measured=there.reshape(k, energies, angles).astype(np.float64),
+            positive=positive.reshape(k, energies, angles).astype(np.float64),
+            shape=shape.reshape(k, energies, angles),
+            level=level.reshape(k, energies, angles),
             run=runs,
-            spectrum=np.add.reduceat(spectrum[order].astype(np.float64), starts, axis=0),
-            spectra=np.add.reduceat((numbers[order] > 0).astype(np.float64), starts, axis=0),
+            spectrum=spectrum,
+            spectra=spectra,
         )
 
     def __add__(self, other: Tally) -> Tally:
@@ -138,3 +121,57 @@ class Tally:
     def arrays(self) -> dict[str, NDArray]:
         """Its sums by name, to be stored."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@compiled
+def _add_clusters(
+    rows: NDArray[np.float32],
+    label: Integers,
+    largest: NDArray[np.float32],
+    there: NDArray[np.int32],
+    positive: NDArray[np.int32],
+    shape: Doubles,
+    level: Doubles,
+) -> None:
+    zero = np.float32(0)
+    for i in range(rows.shape[0]):
+        cluster = label[i]
+        if cluster < 0:
+            continue
+        # A PAD over its maximum has a shape only where that has a reciprocal.
+        scale = np.float32(1) / largest[i] if largest[i] >= TINY else zero
+        for j in range(rows.shape[1]):
+            value = rows[i, j]
+            there[cluster, j] += np.int32(value >= zero)  # a NaN is not
+            value = value if value >= zero else zero
+            positive[cluster, j] += np.int32(value > zero)
+            shape[cluster, j] += value * scale
+            level[cluster, j] += value
+
+
+@compiled
+def _add_runs(
+    rows: NDArray[np.float32],
+    run: Integers,
+    whole: NDArray[np.bool_],
+    of_whole: Doubles,
+    with_gaps: Doubles,
+    spectra: Doubles,
+) -> None:
+    energies = with_gaps.shape[1]
+    angles = rows.shape[1] // max(energies, 1)
+    for i in range(rows.shape[0]):
+        own = run[i]
+        if whole[i]:
+            for j in range(rows.shape[1]):
+                of_whole[own, j] += rows[i, j]
+            continue
+        for energy in range(energies):
+            total, number = 0.0, 0
+            for j in range(energy * angles, (energy + 1) * angles):
+                if np.isfinite(rows[i, j]):
+                    total += rows[i, j]
+                    number += 1
+            if number:
+                with_gaps[own, energy] += total / number
+                spectra[own, energy] += 1

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xpad.compiled import compiled
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.stages.cells import Cells
 from xpad.stages.parts import Reduce
@@ -280,11 +281,23 @@ def assign(centres: ArrayLike, x: ArrayLike) -> NDArray[np.int16]:
     >>> assign([[0.0], [4.0]], [[1.0], [2.0], [3.0], [float("nan")]])
     array([ 0,  0,  1, -1], dtype=int16)
     """
-    points = np.asarray(x)
+    points = np.ascontiguousarray(x)
     labels = np.empty(len(points), np.int16)
-    for rows, _, label, _ in _nearest(np.asarray(centres, np.float64), points):
-        labels[rows] = label
+    _assign(np.ascontiguousarray(centres, np.float64), points, labels)
     return labels
+
+
+@compiled
+def _assign(centres: Float64, points: NDArray[Any], labels: NDArray[np.int16]) -> None:
+    for i in range(points.shape[0]):
+        nearest, best = -1, np.inf
+        for cluster in range(centres.shape[0]):
+            squared = 0.0
+            for j in range(centres.shape[1]):
+                squared += (points[i, j] - centres[cluster, j]) ** 2
+            if squared < best:
+                nearest, best = cluster, squared
+        labels[i] = nearest
 
 
 def checked_points(x: ArrayLike, k: int) -> Float64:

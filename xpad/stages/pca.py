@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xpad.compiled import compiled_in_any_order
 from xpad.errors import NotEnoughDataError, OptionError
 
 __all__ = ["PCA", "Moments", "from_moments", "inverse", "project"]
@@ -169,13 +171,23 @@ def project(pca: PCA, x: ArrayLike) -> NDArray[np.float32]:
            [ 0.   ],
            [ 1.414]], dtype=float32)
     """
-    rows = np.asarray(x)
+    rows = np.ascontiguousarray(x)
     out = np.empty((len(rows), len(pca.components)), np.float32)
-    for start in range(0, len(rows), CHUNK_ROWS):
-        centred = rows[start : start + CHUNK_ROWS] - pca.mean
-        # Not a matrix product, whose rounding depends on the number of rows.
-        out[start : start + CHUNK_ROWS] = np.einsum("ij,kj->ik", centred, pca.components)
+    _project(rows, pca.mean, np.ascontiguousarray(pca.components), out)
     return out
+
+
+@compiled_in_any_order
+def _project(
+    rows: NDArray[Any], mean: Float64, components: Float64, out: NDArray[np.float32]
+) -> None:
+    # Row by row: the rounding of a matrix product depends on the number of rows.
+    for i in range(rows.shape[0]):
+        for c in range(components.shape[0]):
+            total = 0.0
+            for j in range(mean.size):
+                total += (rows[i, j] - mean[j]) * components[c, j]
+            out[i, c] = total
 
 
 def inverse(pca: PCA, pc: ArrayLike) -> NDArray[np.float32]:
