@@ -52,6 +52,11 @@ def measured(flux: Floats) -> Measured:
     return Measured(bins, positive, largest)
 
 
+def note_measured(flux: Floats, ever: NDArray[np.bool_]) -> None:
+    """Mark the bins, in `ever` (energies, pitch angles), that some record of `flux` measured."""
+    _note(flux, ever)
+
+
 def flat_as_it_lies(flux: Floats) -> Floats:
     """Records as rows whose bins are in the order of memory, so that mostly nothing is copied."""
     dense = flux.swapaxes(1, 2) if flux.strides[1] < flux.strides[2] else flux
@@ -69,3 +74,16 @@ def _look(flat: Floats, bits: Counts, bins: Counts, positive: Counts, largest: C
             above += np.int32(value > np.float32(0))
             top = max(top, bits[i, j] if value > np.float32(0) else np.int32(0))
         bins[i], positive[i], largest[i] = n, above, top
+
+
+@compiled
+def _note(flux: Floats, ever: NDArray[np.bool_]) -> None:
+    lacking = ever.size - ever.sum()
+    for i in range(flux.shape[0]):
+        if lacking == 0:
+            break  # mostly at the first record
+        for j in range(flux.shape[1]):
+            for k in range(flux.shape[2]):
+                if not ever[j, k] and np.isfinite(flux[i, j, k]):
+                    ever[j, k] = True
+                    lacking -= 1

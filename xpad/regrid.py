@@ -416,14 +416,16 @@ def pieces(
     energy_table: Any,
     pitch_angle_table: Any,
     chosen: NDArray[np.intp] | None = None,
+    *,
+    size: int = PIECE,
 ) -> Iterator[tuple[Any, tuple[Floats, Doubles | None, Doubles | None]]]:
-    """A block's flat records in pieces that stay in the processor's cache, and where each is.
+    """A block's flat records in pieces of at most `size`, and where each is.
 
     Of the `chosen` records only, where they are given.
     """
     given = flat_records(flux, energy_table, pitch_angle_table)
-    for start in range(0, len(given[0]) if chosen is None else len(chosen), PIECE):
-        at = slice(start, start + PIECE) if chosen is None else chosen[start : start + PIECE]
+    for start in range(0, len(given[0]) if chosen is None else len(chosen), size):
+        at = slice(start, start + size) if chosen is None else chosen[start : start + size]
         values, energies, pitch_angles = (None if a is None else _taken(a, at) for a in given)
         assert values is not None
         yield at, (values, energies, pitch_angles)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xpad.compiled import compiled
 from xpad.errors import NotEnoughDataError
 
 STRATUM = 100
@@ -38,12 +39,26 @@ def spans(total: int) -> Iterator[slice]:
 
 def hashed(numbers: Integers, seed: int) -> NDArray[np.uint64]:
     """splitmix64 of each number with a seed (Steele et al. 2014, doi:10.1145/2714064.2660195)."""
-    with np.errstate(over="ignore"):
-        start = np.uint64(seed) * np.uint64(0xD1342543DE82EF95) + np.uint64(0x632BE59BD9B4E019)
-        z = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + start
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
+    start = (int(seed) * 0xD1342543DE82EF95 + 0x632BE59BD9B4E019) % 2**64
+    mixed = np.asarray(numbers).astype(np.uint64, order="C")
+    _mix(mixed.reshape(-1), np.uint64(start))
+    return mixed
+
+
+# As long as all are of this type, products wrap round.
+_STEP, _FIRST, _SECOND = (
+    np.uint64(number) for number in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+)
+_30, _27, _31, _11 = (np.uint64(bits) for bits in (30, 27, 31, 11))
+
+
+@compiled
+def _mix(numbers: NDArray[np.uint64], start: np.uint64) -> None:
+    for i in range(numbers.size):
+        z = numbers[i] * _STEP + start
+        z = (z ^ (z >> _30)) * _FIRST
+        z = (z ^ (z >> _27)) * _SECOND
+        numbers[i] = z ^ (z >> _31)
 
 
 def stratified_uniform(positions: Integers, total: int, seed: int) -> NDArray[np.float64]:
@@ -70,17 +85,35 @@ def stratified_uniform(positions: Integers, total: int, seed: int) -> NDArray[np
     positions = np.asarray(positions, dtype=np.int64)
     strata, inverse = _strata(positions)
     members = strata[:, None] * STRATUM + np.arange(STRATUM)
-    keys = hashed(members.ravel(), seed).reshape(members.shape)
-    keys[members >= total] = np.iinfo(np.uint64).max
-    # No two positions have one key, so the sort need not be stable; places count all strata's.
-    order = keys.argsort(axis=1) + STRATUM * np.arange(len(keys))[:, None]
-    rank = np.empty(keys.shape, dtype=np.int32)
-    rank.reshape(-1)[order] = np.arange(STRATUM, dtype=np.int32)
-    size = np.minimum(STRATUM, total - strata * STRATUM)
-    # Each rank owns an equal cell of [0, 1); the place in the cell orders the strata at random.
-    within = (keys >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    spread = (rank + within) / size[:, None]
-    return np.asarray(spread[inverse, positions % STRATUM])
+    keys = hashed(members, seed)
+    out = np.empty(positions.size)
+    _spread(positions, inverse, total, keys, out)
+    return out
+
+
+@compiled
+def _spread(
+    positions: Integers,
+    inverse: Integers,
+    total: int,
+    keys: NDArray[np.uint64],
+    out: NDArray[np.float64],
+) -> None:
+    known, size = -1, 0
+    rank = np.empty(STRATUM, np.int32)
+    for i in range(positions.size):
+        row = inverse[i]
+        place = positions[i] % STRATUM
+        if row != known:
+            known, size = row, min(STRATUM, total - (positions[i] - place))
+            for j in range(size):
+                smaller = np.int32(0)
+                for other in range(size):
+                    smaller += np.int32(keys[row, other] < keys[row, j])
+                rank[j] = smaller
+        # Each rank owns an equal cell of [0, 1); the place in the cell orders the strata at random.
+        within = np.float64(keys[row, place] >> _11) * 2.0**-53
+        out[i] = (rank[place] + within) / size
 
 
 def _strata(positions: Integers) -> tuple[Integers, Integers]:
@@ -127,7 +160,7 @@ class Members:
 
 def by_shares(u: NDArray[np.float64], train: float, validation: float) -> NDArray[np.int8]:
     """Train below one threshold, validation below the other, test above."""
-    return np.select([u < train, u < validation], [TRAIN, VALIDATION], TEST).astype(np.int8)
+    return (u >= train).view(np.int8) + (u >= validation).view(np.int8)
 
 
 def block_split(blocks: Integers, train: float, validation: float, seed: int) -> NDArray[np.int8]:

@@ -13,6 +13,7 @@ from xpad import criteria
 from xpad.blocks import Records
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, record_dims, varies
+from xpad.measured import note_measured
 from xpad.normalisation import require_ninety
 from xpad.pads import prepare
 from xpad.presets import Settings
@@ -74,6 +75,10 @@ def record_arrays(flux: xr.DataArray) -> list[xr.DataArray | None]:
             table = table.transpose(*(d for d in bare.dims if d in table.dims))
         ordered.append(table)
     return ordered
+
+
+ROWS = 16_384
+"""Records that are looked at together; more take no less time each."""
 
 
 @dataclass(frozen=True)
@@ -138,14 +143,14 @@ def _survey(
     counted = _counts(position.size, grid) if settings.min_coverage > 0 else None
     ever = np.zeros(grid.shape, dtype=bool)
     rows, at = [], []
-    for piece, (values, energies, pitch_angles) in pieces(flux, energy_table, pitch_angle_table):
+    given = (flux, energy_table, pitch_angle_table)
+    for piece, (values, energies, pitch_angles) in pieces(*given, size=ROWS):
         pads = prepare(values, energies, pitch_angles, grid, settings)
         codes[piece] = record_flags(
             pads.n_measured, pads.n_positive, pads.bad_axis,
             n_features=0, min_positive=settings.min_positive,
         )  # fmt: skip
-        if not ever.all():
-            ever |= np.isfinite(pads.flux).any(axis=0)
+        note_measured(pads.flux, ever)
         if counted is not None:
             counted[piece] = pads.n_measured
         drawn = chosen[piece] & (pads.n_positive > 0)

@@ -599,7 +599,7 @@ def _by_blocks(program: Callable[..., Any], model: Autoencoder, x: Float32) -> l
     small, large = ENCODE_ROWS
     start = 0
     while start < len(x) or not found:
-        size = large if len(x) - start > small else small
+        size = large if len(x) - start > large // 2 else small
         rows = x[start : start + size]
         padded = rows
         if len(rows) < size:
