@@ -121,7 +121,7 @@ def _project(
     sample: Integers,
     folder: str,
 ) -> _Projected:
-    found = [(model.project(model.encode(rows)), at) for rows, at in _test_rows(block, model, test)]
+    found = [(model.project(encoded), at) for encoded, at in _encoded(block, model, test)]
     rows = np.concatenate([np.empty((0, model.n_components), np.float32), *(r for r, _ in found)])
     at = np.concatenate([np.empty(0, np.int64), *(a for _, a in found)])
     chosen, _ = among(at, sample)
@@ -146,18 +146,18 @@ def _by_position(parts: list[_Projected], width: int) -> Floats:
 
 
 def _moments(*block: Any, model: Model, test: Members, shift: NDArray[np.float64]) -> pca.Moments:
-    encoded = [model.encode(rows) for rows, _ in _test_rows(block, model, test)]
-    return pca.Moments.of(np.concatenate([np.empty((0, shift.size), np.float32), *encoded]), shift)
+    none = pca.Moments.of(np.empty((0, shift.size)), shift)
+    return sum((pca.Moments.of(rows, shift) for rows, _ in _encoded(block, model, test)), none)
 
 
 def _add(a: pca.Moments, b: pca.Moments) -> pca.Moments:
     return a + b
 
 
-def _test_rows(
+def _encoded(
     block: tuple[Any, ...], model: Model, test: Members | Splitter
 ) -> Iterator[tuple[Floats, Integers]]:
-    """Usable rows of a block that belong to the test split, and their positions.
+    """Encodings of a block's usable records that belong to the test split, and their positions.
 
     Members are known to be usable; by a splitter alone, each record is looked at.
     """
@@ -168,11 +168,11 @@ def _test_rows(
         chosen = np.flatnonzero(test.split(position) == TEST)
     for at, piece in pieces(flux, energies, pitch_angles, chosen):
         pads = model.pads(*piece)
-        rows, where = model.rows(pads), position[at]
+        encoded, where = model.encode(*model.parts(pads)), position[at]
         if isinstance(test, Splitter):
             ok = model.flags(pads) == OK
-            rows, where = rows[ok], where[ok]
-        yield rows, where
+            encoded, where = encoded[ok], where[ok]
+        yield encoded, where
 
 
 def _drawn_ranks(n: int, settings: Settings) -> Integers:

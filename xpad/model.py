@@ -117,13 +117,17 @@ class Model:
             f"    mean shift   {len(self.modes)} modes at bandwidth {self.bandwidth:.4g}"
         )
 
-    def encode(self, rows: Floats) -> Floats:
-        """Encoding of rows (records, features), NaN where missing: (records, n_encoded)."""
+    def encode(self, rows: Floats, over: Floats | None = None) -> Floats:
+        """Encoding of rows (records, features), NaN where missing: (records, n_encoded).
+
+        Each is divided by its number in `over` (records,) first, where that is given.
+        """
         if self.autoencoder is None:
+            rows = _divided(rows, over)
             return np.where(np.isfinite(rows), rows, self.fill)
         from xpad.stages import autoencoder
 
-        return autoencoder.encode(self.autoencoder, rows)
+        return autoencoder.encode(self.autoencoder, rows, over)
 
     def project(self, encoded: Floats) -> Floats:
         """Principal components (records, components) of encoded rows."""
@@ -137,7 +141,7 @@ class Model:
 
         return kmeans.assign(self.centres, components)
 
-    def reduce(self, rows: Floats) -> tuple[Floats, Floats]:
+    def reduce(self, rows: Floats, over: Floats | None = None) -> tuple[Floats, Floats]:
         """Components of rows, and the squared error of their reconstruction over measured bins.
 
         The reconstruction is the autoencoder's, or without one that of the components. It is most
@@ -146,10 +150,11 @@ class Model:
         if self.autoencoder is not None:
             from xpad.stages import autoencoder
 
-            encoded, error = autoencoder.encode_with_error(self.autoencoder, rows)
+            encoded, error = autoencoder.encode_with_error(self.autoencoder, rows, over)
             return self.project(encoded), error
         from xpad.stages import pca
 
+        rows = _divided(rows, over)
         components = self.project(self.encode(rows))
         squares = np.square(rows - pca.inverse(self.pca, components))
         return components, np.asarray(np.fmax(squares, np.float32(0)).sum(axis=1))
@@ -178,7 +183,15 @@ class Model:
 
     def rows(self, pads: Pads) -> Floats:
         """Rows of features, normalised."""
-        rows = pads.normalised().reshape(len(pads.flux), self.features.size)
+        return self._in_use(pads.normalised())
+
+    def parts(self, pads: Pads) -> tuple[Floats, Floats | None]:
+        """Rows of features, and what is left to divide each by: what `encode` and `reduce` take."""
+        values, over = pads.parts()
+        return self._in_use(values), over
+
+    def _in_use(self, values: Floats) -> Floats:
+        rows = values.reshape(len(values), self.features.size)
         return rows if self.features.all() else rows[:, self.features.ravel()]
 
     def flags(self, pads: Pads) -> NDArray[np.int8]:
@@ -215,13 +228,13 @@ class Model:
 
     def columns(self, pads: Pads, *, with_error: bool = True) -> Floats:
         """The same of PADs on the grid."""
-        flags, rows = self.flags(pads), self.rows(pads)
+        flags, parts = self.flags(pads), self.parts(pads)
         out = np.empty((len(flags), 3 + self.n_components), dtype=np.float32)
         if with_error:
-            components, squares = self.reduce(rows)
+            components, squares = self.reduce(*parts)
             out[:, 2] = np.sqrt(squares / np.maximum(pads.n_measured, 1))
         else:
-            components = self.project(self.encode(rows))
+            components = self.project(self.encode(*parts))
             out[:, 2] = np.nan
         out[:, 0] = self.assign(components)
         out[:, 1] = flags
@@ -230,3 +243,7 @@ class Model:
         out[unusable, 0] = -1
         out[unusable, 2:] = np.nan
         return out
+
+
+def _divided(rows: Floats, over: Floats | None) -> Floats:
+    return rows if over is None else rows / over[:, None]

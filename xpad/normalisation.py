@@ -59,9 +59,14 @@ def normalise_pads(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) 
 
 def over_reference(flux: Floats, reference: Floats) -> Floats:
     """Flux over references that broadcast with it; NaN where they are zero or missing."""
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        usable = np.where(reference > 0, reference, np.float32(np.nan))
-        return np.asarray(flux / usable, dtype=np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(flux / usable_reference(reference), dtype=np.float32)
+
+
+def usable_reference(reference: Floats) -> Floats:
+    """References, NaN where they are zero or missing."""
+    with np.errstate(invalid="ignore"):
+        return np.where(reference > 0, reference, np.float32(np.nan))
 
 
 def _reference(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpad.measured import Counts, Measured, measured
-from xpad.normalisation import is_bounded, normalise_pads, over_reference
+from xpad.normalisation import is_bounded, normalise_pads, over_reference, usable_reference
 from xpad.presets import Settings
 from xpad.regrid import Grid, to_grid
 
@@ -50,6 +50,12 @@ class Pads:
             if is_bounded(self._method)
             else measured(self.normalised()).positive
         )
+
+    def parts(self) -> tuple[Floats, Floats | None]:
+        """PADs, and what is left to divide each by for normalising it: (records,), or nothing."""
+        if self._method == "max":
+            return self._kept, usable_reference(self._look.largest)
+        return self.normalised(), None
 
     def normalised(self, chosen: slice | NDArray = slice(None)) -> Floats:
         """PADs over their references, NaN where missing; of all records or the chosen."""

@@ -32,8 +32,9 @@ def encode(
 def _encoded(flux: Any, energies: Any, pitch_angles: Any, *, model: Model) -> NDArray[np.float32]:
     out = np.empty((len(flux), model.n_encoded), dtype=np.float32)
     for at, piece in pieces(flux, energies, pitch_angles):
-        rows, flags = model.prepare(*piece)
-        out[at] = np.where((flags == OK)[:, None], model.encode(rows), np.float32(np.nan))
+        pads = model.pads(*piece)
+        usable = (model.flags(pads) == OK)[:, None]
+        out[at] = np.where(usable, model.encode(*model.parts(pads)), np.float32(np.nan))
     return out
 
 

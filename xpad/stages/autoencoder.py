@@ -285,7 +285,7 @@ def width_of(n: int, n_hidden: int | None) -> int:
     return max(n // 2, 1) if n_hidden is None else n_hidden
 
 
-def encode(model: Autoencoder, x: ArrayLike) -> Float32:
+def encode(model: Autoencoder, x: ArrayLike, over: ArrayLike | None = None) -> Float32:
     """The hidden units' values for each row of `x`.
 
     Parameters
@@ -293,6 +293,8 @@ def encode(model: Autoencoder, x: ArrayLike) -> Float32:
     model : Autoencoder
     x : (rows, n)
         Features, NaN where missing.
+    over : (rows,), optional
+        What each row is divided by first. NaN leaves nothing of it.
 
     Returns
     -------
@@ -309,10 +311,12 @@ def encode(model: Autoencoder, x: ArrayLike) -> Float32:
     """
     n, hidden = model.encoder_kernel.shape
     program = programs(hidden, n, model.output, model.masked).encode
-    return _by_blocks(program, model, _rows(x, "x", n))[0]
+    return _by_blocks(program, model, *_scaled(x, over, n))[0]
 
 
-def encode_with_error(model: Autoencoder, x: ArrayLike) -> tuple[Float32, Float32]:
+def encode_with_error(
+    model: Autoencoder, x: ArrayLike, over: ArrayLike | None = None
+) -> tuple[Float32, Float32]:
     """The encoding of each row, and how far its reconstruction is off.
 
     Parameters
@@ -320,6 +324,8 @@ def encode_with_error(model: Autoencoder, x: ArrayLike) -> tuple[Float32, Float3
     model : Autoencoder
     x : (rows, n)
         Features, NaN where missing.
+    over : (rows,), optional
+        What each row is divided by first. NaN leaves nothing of it.
 
     Returns
     -------
@@ -339,7 +345,7 @@ def encode_with_error(model: Autoencoder, x: ArrayLike) -> tuple[Float32, Float3
     """
     n, hidden = model.encoder_kernel.shape
     program = programs(hidden, n, model.output, model.masked).encode_with_error
-    encoding, error = _by_blocks(program, model, _rows(x, "x", n))
+    encoding, error = _by_blocks(program, model, *_scaled(x, over, n))
     return encoding, error
 
 
@@ -377,6 +383,17 @@ def _rows(x: ArrayLike, name: str, n: int | None = None) -> Float32:
         wanted = "features" if n is None else str(n)
         raise OptionError(f"{name} has shape {rows.shape}; wanted two dimensions, (rows, {wanted})")
     return rows
+
+
+def _scaled(x: ArrayLike, over: ArrayLike | None, n: int) -> tuple[Float32, Float32]:
+    """Rows of `n` features, and what each is divided by."""
+    rows = _rows(x, "x", n)
+    if over is None:
+        return rows, np.ones(len(rows), np.float32)
+    divisors = np.asarray(over, np.float32)
+    if divisors.shape != (len(rows),):
+        raise OptionError(f"over has shape {divisors.shape}; wanted one number a row, {len(rows)}")
+    return rows, divisors
 
 
 class _Array:
@@ -586,8 +603,8 @@ def _loss(program: Programs, weights: Any, blocks: _Loaded, fill: Float32) -> fl
     return total.value()
 
 
-def _by_blocks(program: Callable[..., Any], model: Autoencoder, x: Float32) -> list[Float32]:
-    """Run a row-wise program, which returns several arrays, over blocks of fixed sizes.
+def _by_blocks(program: Callable[..., Any], model: Autoencoder, *given: Float32) -> list[Float32]:
+    """Run a row-wise program, of several arrays that returns several, over blocks of fixed sizes.
 
     A matrix product's rounding can depend on the number of rows; at a fixed number, large enough,
     it does not, nor on a row's place (seen with XLA's CPU products from 256 rows, and not with
@@ -595,33 +612,41 @@ def _by_blocks(program: Callable[..., Any], model: Autoencoder, x: Float32) -> l
     """
     found: list[list[Float32]] = []
     weights, fill = _on_device(model)
-    _compile(program, weights, x.shape[1], fill)
+    _compile(program, weights, given, fill)
     small, large = ENCODE_ROWS
+    n = len(given[0])
     start = 0
-    while start < len(x) or not found:
-        size = large if len(x) - start > large // 2 else small
-        rows = x[start : start + size]
-        padded = rows
-        if len(rows) < size:
-            padded = np.zeros((size, x.shape[1]), np.float32)
-            padded[: len(rows)] = rows
-        found.append([np.asarray(a)[: len(rows)] for a in program(weights, padded, fill)])
+    while start < n or not found:
+        size = large if n - start > large // 2 else small
+        rows = [_padded(a[start : start + size], size) for a in given]
+        count = min(size, n - start)
+        found.append([np.asarray(a)[:count] for a in program(weights, *rows, fill)])
         start += size
     return found[0] if len(found) == 1 else [np.concatenate(a) for a in zip(*found, strict=True)]
+
+
+def _padded(rows: Float32, size: int) -> Float32:
+    if len(rows) == size:
+        return rows
+    padded = np.zeros((size, *rows.shape[1:]), np.float32)
+    padded[: len(rows)] = rows
+    return padded
 
 
 _compiled: set[Any] = set()
 _compiling = Lock()
 
 
-def _compile(program: Callable[..., Any], weights: Any, width: int, fill: Any) -> None:
+def _compile(
+    program: Callable[..., Any], weights: Any, given: tuple[Float32, ...], fill: Any
+) -> None:
     """Compile a program for every size of block, once, whatever the length of the data."""
     if program in _compiled:
         return
     with _compiling:
         if program not in _compiled:
             for size in ENCODE_ROWS:
-                program(weights, np.zeros((size, width), np.float32), fill)
+                program(weights, *(np.zeros((size, *a.shape[1:]), np.float32) for a in given), fill)
             _compiled.add(program)
 
 
