@@ -99,6 +99,7 @@ def test_import_is_silent_and_loads_nothing_heavy():
         "jax",
         "flax",
         "optax",
+        "numba",
         "sklearn",
         "cdflib",
         "matplotlib",

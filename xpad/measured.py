@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpad.compiled import compiled
+from xpad.order import as_they_lie
 
 Floats = NDArray[np.float32]
 Counts = NDArray[np.int32]
@@ -45,7 +46,7 @@ def measured(flux: Floats) -> Measured:
     >>> found.bins, found.positive, found.largest
     (array([3], dtype=int32), array([2], dtype=int32), array([3.], dtype=float32))
     """
-    flat = flat_as_it_lies(flux)
+    flat = as_they_lie(flux)
     bins, positive = (np.empty(len(flat), np.int32) for _ in range(2))
     largest = np.empty(len(flat), np.float32)
     _look(flat, flat.view(np.int32), bins, positive, largest.view(np.int32))
@@ -55,12 +56,6 @@ def measured(flux: Floats) -> Measured:
 def note_measured(flux: Floats, ever: NDArray[np.bool_]) -> None:
     """Mark the bins, in `ever` (energies, pitch angles), that some record of `flux` measured."""
     _note(flux, ever)
-
-
-def flat_as_it_lies(flux: Floats) -> Floats:
-    """Records as rows whose bins are in the order of memory, so that mostly nothing is copied."""
-    dense = flux.swapaxes(1, 2) if flux.strides[1] < flux.strides[2] else flux
-    return np.ascontiguousarray(dense).reshape(len(dense), dense.shape[1] * dense.shape[2])
 
 
 @compiled

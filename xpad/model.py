@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xpad.order import in_order
 from xpad.pads import Pads, prepare
 from xpad.presets import Settings
 from xpad.regrid import Grid, pieces
@@ -176,9 +177,9 @@ class Model:
         pitch_angle_table: NDArray[np.float64] | None = None,
     ) -> Pads:
         """PADs on the model's grid."""
-        contiguous = np.ascontiguousarray(flux)  # most of what follows goes through it row by row
+        ordered = in_order(flux)  # most of what follows goes through it row by row
         return prepare(
-            contiguous, energy_table, pitch_angle_table, self.grid, self.settings, self.features
+            ordered, energy_table, pitch_angle_table, self.grid, self.settings, self.features
         )
 
     def rows(self, pads: Pads) -> Floats:

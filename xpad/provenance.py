@@ -13,7 +13,8 @@ from xpad.flux import record_dims
 from xpad.presets import Settings
 
 LIBRARIES = (
-    "xpad", "numpy", "pandas", "xarray", "dask", "scikit-learn", "jax", "flax", "optax", "cdflib",
+    "xpad", "numpy", "pandas", "xarray", "dask", "numba", "scikit-learn", "jax", "flax", "optax",
+    "cdflib",
 )  # fmt: skip
 _IDENTIFYING = (
     "Logical_file_id", "Logical_source", "Source_name", "Descriptor", "Data_version", "source",

@@ -14,6 +14,7 @@ from xpad import criteria
 from xpad.bins import bin_starts, group_means
 from xpad.errors import GridMismatchError, OptionError, RolesError, warn
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, describe_axis, varies
+from xpad.order import in_order
 
 TABLE_SAMPLE = 10_000
 """Records looked at to find the commonest table; evenly spaced, so chunks do not matter."""
@@ -423,19 +424,9 @@ def pieces(
 
     Of the `chosen` records only, where they are given.
     """
-    given = flat_records(flux, energy_table, pitch_angle_table)
-    for start in range(0, len(given[0]) if chosen is None else len(chosen), size):
+    values, *tables = flat_records(flux, energy_table, pitch_angle_table)
+    for start in range(0, len(values) if chosen is None else len(chosen), size):
         at = slice(start, start + size) if chosen is None else chosen[start : start + size]
-        values, energies, pitch_angles = (None if a is None else _taken(a, at) for a in given)
-        assert values is not None
-        yield at, (values, energies, pitch_angles)
-
-
-def _taken(records: NDArray[Any], at: slice | NDArray[np.intp]) -> NDArray[Any]:
-    """Some of the records; those of an index by `take`, which is quicker where they lie in a row."""
-    if isinstance(at, slice):
-        return records[at]
-    swapped = records.swapaxes(1, -1)
-    if swapped.flags.c_contiguous:
-        return swapped.take(at, axis=0).swapaxes(1, -1)
-    return records.take(at, axis=0) if records.flags.c_contiguous else records[at]
+        energies, pitch_angles = (None if table is None else table[at] for table in tables)
+        taken = values[at] if isinstance(at, slice) else in_order(values, at)
+        yield at, (taken, energies, pitch_angles)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xpad.compiled import compiled
 from xpad.measured import measured
+from xpad.order import in_order
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -76,7 +77,7 @@ class Tally:
         """
         n, energies, angles = flux.shape
         cells = energies * angles
-        rows = np.ascontiguousarray(flux).reshape(n, cells)
+        rows = in_order(flux).reshape(n, cells)
         label = labels.astype(np.int64)
         seen = measured(flux)
         there, positive = (np.zeros((k, cells), np.int32) for _ in range(2))
@@ -139,7 +140,7 @@ def _add_clusters(
         if cluster < 0:
             continue
         # A PAD over its maximum has a shape only where that has a reciprocal.
-        scale = np.float32(1) / largest[i] if largest[i] >= TINY else zero
+        scale = 1 / np.float64(largest[i]) if largest[i] >= TINY else 0.0
         for j in range(rows.shape[1]):
             value = rows[i, j]
             there[cluster, j] += np.int32(value >= zero)  # a NaN is not

@@ -1,0 +1,105 @@
+"""Compiled loops beside what NumPy says: cleaning, what a record measured, sums over clusters."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from xpad.clean import Limits, clean_flux
+from xpad.compiled import compiled
+from xpad.measured import measured, note_measured
+from xpad.tally import Tally
+
+VALUES = st.sampled_from(np.array([np.nan, 0, 1e-45, 1e-39, 0.5, 1, 3, 2e8, 9.9e29], np.float32))
+PADS = hnp.arrays(np.float32, hnp.array_shapes(min_dims=3, max_dims=3, max_side=9), elements=VALUES)
+ORDERS = st.sampled_from(
+    [
+        lambda x: x,
+        lambda x: np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1, 2),
+        lambda x: np.repeat(x, 2, axis=0)[::2],
+        lambda x: np.repeat(x, 2, axis=2)[:, :, ::2],
+        lambda x: x[::-1].copy()[::-1],
+    ]
+)
+
+
+def test_where_the_compiled_code_cannot_be_kept():
+    """A function that no file holds has no place in numba's cache; it is compiled all the same."""
+    scope = {}
+    exec("def twice(x):\n    return 2 * x", scope)
+    assert compiled(scope["twice"])(3) == 6
+
+
+def test_an_error_of_the_compiler_is_not_swallowed():
+    def unknown(x):
+        return x.no_such_attribute
+
+    with pytest.raises(Exception, match="no_such_attribute"):
+        compiled(unknown)(np.zeros(3))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(PADS, ORDERS)
+def test_what_a_record_measured(flux, order):
+    found = measured(order(flux))
+    np.testing.assert_array_equal(found.bins, np.isfinite(flux).sum(axis=(1, 2)))
+    np.testing.assert_array_equal(found.positive, (flux > 0).sum(axis=(1, 2)))
+    np.testing.assert_array_equal(found.largest, np.nan_to_num(flux).max(axis=(1, 2)))
+
+
+def test_infinity_is_no_measurement():
+    assert measured(np.array([[[np.inf, 1, -np.inf]]], np.float32)).bins.tolist() == [1]
+
+
+@settings(deadline=None)  # the first call compiles
+@given(PADS, ORDERS, st.data())
+def test_bins_that_some_record_measured(flux, order, data):
+    before = data.draw(hnp.arrays(bool, flux.shape[1:]))
+    ever = before.copy()
+    note_measured(order(flux), ever)
+    np.testing.assert_array_equal(ever, before | np.isfinite(flux).any(axis=0))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(PADS, ORDERS, st.sampled_from([(), (3.0,), (1.0, 2e8)]))
+def test_cleaning_is_that_of_doubles(flux, order, fills):
+    flux[flux == 0] = -1e31
+    limits = Limits(fills, 1e-39, 1e29)
+    given = order(flux)
+    given.flags.writeable = False
+    found = clean_flux(given, limits)
+    expected = clean_flux(flux.astype(np.float64), limits)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.float32
+    assert found.shape == flux.shape
+
+
+@settings(deadline=None)  # the first call compiles
+@given(PADS, ORDERS, st.integers(1, 4), st.data())
+def test_sums_over_clusters_and_runs(flux, order, k, data):
+    n, energies, _ = flux.shape
+    labels = data.draw(hnp.arrays(np.int16, n, elements=st.integers(-1, k - 1)))
+    run = data.draw(hnp.arrays(np.int64, n, elements=st.integers(3, 6)))
+    tally = Tally.of(order(flux), labels, k, run)
+
+    there, doubles = np.isfinite(flux), np.nan_to_num(flux).astype(np.float64)
+    largest = doubles.max(axis=(1, 2), keepdims=True)
+    shaped = largest >= np.finfo(np.float32).tiny
+    shapes = np.where(shaped, doubles / np.where(shaped, largest, 1), 0)
+    for cluster in range(k):
+        own = labels == cluster
+        assert tally.count[cluster] == own.sum()
+        np.testing.assert_array_equal(tally.measured[cluster], there[own].sum(axis=0))
+        np.testing.assert_array_equal(tally.positive[cluster], (doubles[own] > 0).sum(axis=0))
+        np.testing.assert_allclose(tally.level[cluster], doubles[own].sum(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(tally.shape[cluster], shapes[own].sum(axis=0), rtol=1e-12)
+
+    number = there.sum(axis=2)
+    means = doubles.sum(axis=2) / np.maximum(number, 1)
+    np.testing.assert_array_equal(tally.run, np.unique(run))
+    for i, one in enumerate(tally.run):
+        own = run == one
+        np.testing.assert_allclose(tally.spectrum[i], means[own].sum(axis=0), rtol=1e-12)
+        np.testing.assert_array_equal(tally.spectra[i], (number[own] > 0).sum(axis=0))
+    assert tally.spectrum.shape == (len(tally.run), energies)
