@@ -18,7 +18,7 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -33,24 +33,17 @@ READ, PRODUCT, COVARIANCE, WRITTEN = (
     "covariance, float64",
     "results compressed and written",
 )
-FILLS, HASH, COUNTED = (
-    "fills to NaN",
-    "split: hash of the position",
-    "measured and positive bins counted",
-)
-TAKEN, NORMALISED, PROJECTED = "test records taken", "normalised", "projected, float64"
-GRID = "laid out energy by energy"
-ENCODED, WITH_ERROR = "encoded", "encoded, with the error"
-AS_THEY_LIE = "counted as they lie"
-NEAREST, SUMS = "nearest centre", "sums of the catalogue"
+HASH = "split: hash of the position"
+FILLS, CLEANED = "cleaned", "cleaned, laid out energy by energy"
+LOOKED = "bins counted, largest value found"
+ENCODED, WITH_ERROR = "normalised and encoded", "normalised and encoded, with the error"
+PROJECTED, NEAREST, SUMS = "projected, float64", "nearest centre", "sums of the catalogue"
 PASSES = {
-    "reading": (READ, FILLS, HASH, COUNTED),
-    "components": (READ, FILLS, TAKEN, GRID, NORMALISED, ENCODED, COVARIANCE),
-    "projecting": (READ, FILLS, TAKEN, GRID, NORMALISED, ENCODED, PROJECTED),
-    "labelling": (
-        READ, FILLS, HASH, GRID, COUNTED, NORMALISED, WITH_ERROR, PROJECTED, NEAREST, SUMS, WRITTEN,
-    ),
-}  # fmt: skip
+    "reading": (READ, HASH, FILLS, LOOKED),
+    "components": (READ, CLEANED, LOOKED, ENCODED, COVARIANCE),
+    "projecting": (READ, CLEANED, LOOKED, ENCODED, PROJECTED),
+    "labelling": (READ, HASH, CLEANED, LOOKED, WITH_ERROR, PROJECTED, NEAREST, SUMS, WRITTEN),
+}
 """The steps that each pass takes."""
 OWN = {
     "reading": (READ,),
@@ -73,8 +66,7 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
     from threadpoolctl import threadpool_limits
 
     import xpad
-    from xpad.clean import clean_flux, limits_of
-    from xpad.pads import Pads, prepare
+    from xpad.clean import limits_of
     from xpad.regrid import pieces
     from xpad.sampling import TEST, Members
     from xpad.splitting import splitter
@@ -95,18 +87,16 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
 
     def calls(folder: str, members: Members | None) -> dict[str, Callable[[], Any]]:
         """The steps of one thread, on data of its own; of all records or the chosen."""
-        raw = source.variable[:ROWS].to_numpy()
         # The simulation's files have pitch angle before energy.
-        clean = clean_flux(raw, limits).transpose(0, 2, 1)
+        raw = source.variable[:ROWS].to_numpy().transpose(0, 2, 1)
 
-        def taken() -> list[Any]:
+        def cleaned() -> list[Any]:
             chosen = None if members is None else members.among(position)
-            return [piece for _, (piece, *_) in pieces(clean, None, None, chosen)]
+            return [piece for _, (piece, *_) in pieces(raw, None, None, limits, chosen)]
 
-        cut = taken()
-        pads = [model.pads(piece) for piece in cut]
-        rows = [model.rows(one) for one in pads]
-        encoded = [model.encode(some) for some in rows]
+        pads = [model.pads(piece) for piece in cleaned()]
+        rows = [model.parts(one) for one in pads]
+        encoded = [model.encode(*some) for some in rows]
         components = [model.project(some) for some in encoded]
         labels = [model.assign(some) for some in components]
         runs = [np.zeros(len(some), np.int64) for some in labels]
@@ -116,34 +106,30 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
             compressors=(codec,),
         )  # fmt: skip
 
-        def counted(each: Iterable[Pads]) -> None:
-            for one in each:
+        def looked() -> None:
+            for one in pads:
                 model.flags(replace(one))  # a new one has counted nothing yet
+
+        on_device = [jax.numpy.asarray(some) for some, _ in rows]
 
         def sums() -> None:
             for one, label, run in zip(pads, labels, runs, strict=True):
-                Tally.of(one.flux, label, model.k, run)
+                Tally.of(one.flux, label, model.k, run, one.seen)
 
         return {
             READ: lambda: source.variable[:ROWS].to_numpy(),
-            FILLS: lambda: clean_flux(raw, limits),
             HASH: lambda: split.split(position),
-            TAKEN: taken,
-            GRID: lambda: [model.pads(piece) for piece in cut],
-            # By the pass that only reads.
-            AS_THEY_LIE: lambda: counted(
-                prepare(piece, None, None, model.grid, model.settings) for piece in cut
-            ),
-            COUNTED: lambda: counted(pads),
-            NORMALISED: lambda: [model.rows(one) for one in pads],
-            ENCODED: lambda: [model.encode(some) for some in rows],
-            WITH_ERROR: lambda: [model.reduce(some) for some in rows],
+            FILLS: lambda: list(pieces(raw, None, None, limits, in_order=False)),
+            CLEANED: cleaned,
+            LOOKED: looked,
+            ENCODED: lambda: [model.encode(*some) for some in rows],
+            WITH_ERROR: lambda: [model.reduce(*some) for some in rows],
             COVARIANCE: lambda: pca.Moments.of(np.concatenate(encoded), model.pca.mean),
             PROJECTED: lambda: [model.project(some) for some in encoded],
             NEAREST: lambda: [model.assign(some) for some in components],
             SUMS: sums,
             WRITTEN: lambda: written.__setitem__(..., columns),
-            PRODUCT: lambda: [product(some, kernel).block_until_ready() for some in rows],
+            PRODUCT: lambda: [product(some, kernel).block_until_ready() for some in on_device],
         }
 
     found: dict[str, dict[str, float]] = {}
@@ -177,8 +163,6 @@ def table(found: dict[str, dict[str, float]]) -> str:
     for name, taken in PASSES.items():
         each = found["test" if name in OF_TEST else "all"]
         own = sum(each[step] for step in OWN[name])
-        if name == "reading":
-            each = each | {COUNTED: each[AS_THEY_LIE]}
         columns[name] = {step: each[step] for step in taken}
         total = sum(columns[name].values())
         columns[name] |= {"together": total, "share": own / total}

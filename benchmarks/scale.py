@@ -119,7 +119,9 @@ def rates(store: str, target: str, records: int) -> dict[str, float]:
     hidden, rows = features // 2, 4096
     kernel = jax.numpy.ones((features, hidden), jax.numpy.float32)
     product = jax.jit(lambda x, w: jax.numpy.dot(x, w, precision="highest"))
-    blocks = [np.random.default_rng(0).random((rows, features), dtype=np.float32)] * 100
+    # On the device: of a NumPy array that begins anywhere in memory, JAX would make a copy first.
+    block = jax.numpy.asarray(np.random.default_rng(0).random((rows, features), dtype=np.float32))
+    blocks = [block] * 100
 
     def multiply(threads: int = CPU_COUNT) -> float:
         begun = time.perf_counter()

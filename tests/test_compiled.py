@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xpad.clean import Limits, clean_flux
+from xpad.clean import Limits, clean_flux, clean_records, limits_of
 from xpad.compiled import compiled
 from xpad.measured import measured, note_measured
 from xpad.tally import Tally
@@ -103,3 +103,29 @@ def test_sums_over_clusters_and_runs(flux, order, k, data):
         np.testing.assert_allclose(tally.spectrum[i], means[own].sum(axis=0), rtol=1e-12)
         np.testing.assert_array_equal(tally.spectra[i], (number[own] > 0).sum(axis=0))
     assert tally.spectrum.shape == (len(tally.run), energies)
+
+
+@settings(deadline=None)
+@given(PADS, ORDERS, st.sampled_from([(), (3.0,), (1.0, 2e8)]), st.data())
+def test_records_are_cleaned_in_c_order(flux, order, fills, data):
+    flux[flux == 0] = -1e31
+    limits = Limits(fills, 1e-39, 1e29)
+    n = len(flux)
+    chosen = data.draw(
+        st.one_of(
+            st.slices(n).filter(lambda s: s.step in (None, 1)),
+            hnp.arrays(np.intp, st.integers(0, 5), elements=st.integers(0, n - 1)),
+        )
+    )
+    given = order(flux)
+    before = given.copy()
+    found = clean_records(given, limits, chosen)
+    np.testing.assert_array_equal(found, clean_flux(flux, limits)[chosen])
+    np.testing.assert_array_equal(given, before)
+    assert found.flags.c_contiguous
+    assert found.ctypes.data % 64 == 0 or not found.size
+
+
+def test_limits_survive_as_attributes():
+    for limits in (Limits(), Limits((-1e31, 3.0), 1e-3, 1e9)):
+        assert limits_of(limits.as_attrs()) == limits

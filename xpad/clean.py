@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xpad import criteria
 from xpad.compiled import compiled
+from xpad.order import aligned, as_they_lie, lies_swapped
 
 # No measured flux reaches this; every positive fill seen (1e31, 1e38, 9.97e36) lies above it.
 UNPHYSICAL = 1e30
@@ -29,6 +30,29 @@ class Limits:
     fills: tuple[float, ...] = ()
     valid_min: float = 0.0
     valid_max: float = UNPHYSICAL
+
+    def as_attrs(self) -> dict[str, Any]:
+        """Attributes that `limits_of` reads as these."""
+        return {
+            "missing_value": list(self.fills),
+            "valid_min": self.valid_min,
+            "valid_max": self.valid_max,
+        }
+
+    def in_float32(self) -> tuple[np.float32, np.float32, NDArray[np.float32]]:
+        """The lowest and the highest valid number, and the fills that could lie between."""
+        low = np.float32(self.valid_min * (1 - FILL_TOLERANCE))
+        high = np.float32(
+            min(
+                self.valid_max * (1 + FILL_TOLERANCE),
+                np.nextafter(np.float32(UNPHYSICAL), np.float32(0)),
+            )
+        )
+        return low, high, np.array([f for f in self.fills if f >= 0], dtype=np.float32)
+
+
+CLEAN = Limits()
+"""Of a flux that holds NaN for everything that was not measured."""
 
 
 def limits_of(attrs: Mapping[str, Any], encoding: Mapping[str, Any] | None = None) -> Limits:
@@ -89,20 +113,64 @@ def clean_flux(values: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
 
 def _clean_float32(values: NDArray[np.float32], limits: Limits) -> NDArray[np.float32]:
     """The same for what nearly all files hold, in one go."""
-    low = np.float32(limits.valid_min * (1 - FILL_TOLERANCE))
-    high = np.float32(
-        min(
-            limits.valid_max * (1 + FILL_TOLERANCE),
-            np.nextafter(np.float32(UNPHYSICAL), np.float32(0)),
-        )
-    )
-    fills = np.array([fill for fill in limits.fills if fill >= 0], dtype=np.float32)
     out = np.empty_like(values, subok=False)
     if values.strides != out.strides:  # does not lie in one piece
         values = np.ascontiguousarray(values)
         out = np.empty_like(values)
-    _clean(values.ravel(order="K"), low, high, fills, out.ravel(order="K"))
+    _clean(values.ravel(order="K"), *limits.in_float32(), out.ravel(order="K"))
     return out
+
+
+def clean_records(
+    flux: NDArray[np.float32], limits: Limits, chosen: slice | NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """The chosen records, cleaned, in C order; each is gone through once.
+
+    Parameters
+    ----------
+    flux : (records, energies, pitch angles) float32
+        In any order of memory; not changed.
+    limits : Limits
+    chosen : slice or (n,) int
+    """
+    if isinstance(chosen, slice):
+        flux = flux[chosen]
+        chosen = np.arange(len(flux))
+    out = aligned((len(chosen), *flux.shape[1:]))
+    swapped = lies_swapped(flux)
+    _clean_records(as_they_lie(flux), chosen, *limits.in_float32(), swapped, out)
+    return out
+
+
+@compiled
+def _clean_records(
+    rows: NDArray[np.float32],
+    chosen: NDArray[np.intp],
+    low: np.float32,
+    high: np.float32,
+    fills: NDArray[np.float32],
+    swapped: bool,
+    out: NDArray[np.float32],
+) -> None:
+    missing = np.float32(np.nan)
+    _, n, m = out.shape
+    record = np.empty(n * m, np.float32)
+    across = record.reshape(m, n)
+    for i in range(chosen.size):
+        row = rows[chosen[i]]
+        clean = record if swapped else out[i].reshape(n * m)
+        for j in range(n * m):
+            value = row[j]
+            clean[j] = value if (value >= low) & (value <= high) else missing
+        for fill in fills:
+            near = np.float32(FILL_TOLERANCE) * fill
+            for j in range(n * m):
+                if abs(row[j] - fill) <= near:
+                    clean[j] = missing
+        if swapped:
+            for j in range(n):
+                for k in range(m):
+                    out[i, j, k] = across[k, j]
 
 
 @compiled

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xpad.axes import as_dataset, recognise
 from xpad.errors import NotEnoughDataError, OptionError
-from xpad.flux import canonical_flux
+from xpad.flux import raw_flux
 from xpad.grouping import test_components
 from xpad.model import Model
 from xpad.outcome import settings_of
@@ -263,7 +263,7 @@ def check(
     settings = resolve(DEFAULT_PRESET, options)
     ds = as_dataset(obj)
     roles = recognise(ds, variable)
-    flux = selected(canonical_flux(ds, roles=roles), settings)
+    flux = selected(raw_flux(ds, roles=roles), settings)
     grid = grid_of(flux, settings)
     seen = survey(flux, grid, settings, None, Progress(progress))
     flags = seen.flags(settings)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from xpad.axes import as_dataset
 from xpad.errors import warn
-from xpad.flux import canonical_flux, record_dims
+from xpad.flux import raw_flux, record_dims
 from xpad.grouping import group
 from xpad.model import Model
 from xpad.presets import DEFAULT_PRESET, Settings, resolve
@@ -106,7 +106,7 @@ def fit(
     own, resources = separated(options)
     settings = resolve(preset, own)
     ds = as_dataset(obj)
-    flux = selected(canonical_flux(ds, variable), settings)
+    flux = selected(raw_flux(ds, variable), settings)
     with workspace(**resources) as space:
         model = fit_flux(ds, flux, preset, settings, space, Progress(progress))
         space.checkpoint.remove()

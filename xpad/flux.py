@@ -59,9 +59,31 @@ def canonical_flux(
     >>> xpad.canonical_flux(xpad.simulate(days=0.1)).dims
     ('Epoch', 'energy', 'pitch_angle')
     """
-    ds = as_dataset(obj)
+    return _cleaned(_located(as_dataset(obj), variable, roles))
+
+
+def raw_flux(
+    obj: xr.Dataset | xr.DataArray, variable: str | None = None, *, roles: Roles | None = None
+) -> xr.DataArray:
+    """The same for a pass over the data: values that are float32 already are not cleaned.
+
+    The pass cleans them piece by piece, by `limits_of` their attributes (`xpad.regrid.pieces`),
+    which says nothing further of a flux that is clean.
+    """
+    flux = _located(as_dataset(obj), variable, roles)
+    return flux if flux.dtype == np.float32 and flux.dtype.isnative else _cleaned(flux)
+
+
+def _located(ds: xr.Dataset, variable: str | None, roles: Roles | None) -> xr.DataArray:
+    """The flux on its axes, its values as they are; what is valid of them is in its attributes."""
     roles = roles if roles is not None else recognise(ds, variable)
-    flux = _cleaned(_gathered(ds, roles), ds[roles.flux[0]])
+    source = ds[roles.flux[0]]
+    flux = _gathered(ds, roles)
+    flux.attrs = {
+        "units": criteria.units(source.attrs),
+        "long_name": "differential particle flux",
+        **limits_of(source.attrs, source.encoding).as_attrs(),
+    }
     axes = {ENERGY: _energies(ds, roles), PITCH_ANGLE: _pitch_angles(ds, roles)}
     static = [r for r, v in axes.items() if v.dims == (r,) and isinstance(v.data, np.ndarray)]
     # Tables first: where the bins of a static axis are put in order, a table over them follows.
@@ -140,13 +162,13 @@ def _with_dims(variable: xr.Variable, renames: Mapping[Hashable, Hashable]) -> x
     return xr.DataArray(variable).rename(known).variable
 
 
-def _cleaned(flux: xr.DataArray, source: xr.DataArray) -> xr.DataArray:
-    limits = limits_of(source.attrs, source.encoding)
+def _cleaned(flux: xr.DataArray) -> xr.DataArray:
+    limits = limits_of(flux.attrs)
     cleaned = xr.apply_ufunc(
         clean_flux, flux, kwargs={"limits": limits}, dask="parallelized", output_dtypes=[np.float32]
     )
     return cleaned.assign_attrs(
-        units=criteria.units(source.attrs), long_name="differential particle flux"
+        {name: value for name, value in flux.attrs.items() if name not in limits.as_attrs()}
     )
 
 

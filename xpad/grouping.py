@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xpad.clean import Limits, limits_of
 from xpad.components import Components
 from xpad.errors import NotEnoughDataError, warn
 from xpad.memory import release
@@ -45,8 +46,9 @@ def group(flux: xr.DataArray, trained: Trained, space: Workspace, progress: Prog
     records = flux_records(flux)
     with progress.blocks("components", len(records), "xpad-moments"):
         moments: pca.Moments = records.run(
-            _moments, combine=_add, name="xpad-moments", model=model, test=test, shift=trained.shift
-        )
+            _moments, combine=_add, name="xpad-moments", limits=limits_of(flux.attrs), model=model,
+            test=test, shift=trained.shift,
+        )  # fmt: skip
     model = replace(model, pca=pca.from_moments(moments, model.settings.n_components))
     components = project(flux, model, trained.codes, test, space, progress)
     release()
@@ -76,8 +78,8 @@ def project(
     records = flux_records(flux)
     with progress.blocks("projecting", len(records), "xpad-project"):
         parts: list[_Projected] = records.run(
-            _project, name="xpad-project", model=model, test=test, scratch=scratch,
-            sample=np.sort(sample), folder=f"components-{uuid4().hex}",
+            _project, name="xpad-project", limits=limits_of(flux.attrs), model=model, test=test,
+            scratch=scratch, sample=np.sort(sample), folder=f"components-{uuid4().hex}",
         )  # fmt: skip
     sampled_at = np.concatenate([p.sampled_at for p in parts])
     order = np.argsort(sampled_at)
@@ -96,8 +98,8 @@ def test_components(
     records = flux_records(flux)
     with progress.blocks("projecting", len(records), "xpad-project"):
         parts: list[_Projected] = records.run(
-            _project, name="xpad-project", model=model, test=split, scratch=None,
-            sample=np.empty(0, np.int64), folder="",
+            _project, name="xpad-project", limits=limits_of(flux.attrs), model=model, test=split,
+            scratch=None, sample=np.empty(0, np.int64), folder="",
         )  # fmt: skip
     return _by_position(parts, model.n_components)
 
@@ -115,13 +117,14 @@ class _Projected:
 
 def _project(
     *block: Any,
+    limits: Limits,
     model: Model,
     test: Members | Splitter,
     scratch: Scratch | None,
     sample: Integers,
     folder: str,
 ) -> _Projected:
-    found = [(model.project(encoded), at) for encoded, at in _encoded(block, model, test)]
+    found = [(model.project(encoded), at) for encoded, at in _encoded(block, limits, model, test)]
     rows = np.concatenate([np.empty((0, model.n_components), np.float32), *(r for r, _ in found)])
     at = np.concatenate([np.empty(0, np.int64), *(a for _, a in found)])
     chosen, _ = among(at, sample)
@@ -145,9 +148,13 @@ def _by_position(parts: list[_Projected], width: int) -> Floats:
     return rows if (at[1:] > at[:-1]).all() else rows[np.argsort(at)]
 
 
-def _moments(*block: Any, model: Model, test: Members, shift: NDArray[np.float64]) -> pca.Moments:
+def _moments(
+    *block: Any, limits: Limits, model: Model, test: Members, shift: NDArray[np.float64]
+) -> pca.Moments:
     none = pca.Moments.of(np.empty((0, shift.size)), shift)
-    return sum((pca.Moments.of(rows, shift) for rows, _ in _encoded(block, model, test)), none)
+    return sum(
+        (pca.Moments.of(rows, shift) for rows, _ in _encoded(block, limits, model, test)), none
+    )
 
 
 def _add(a: pca.Moments, b: pca.Moments) -> pca.Moments:
@@ -155,7 +162,7 @@ def _add(a: pca.Moments, b: pca.Moments) -> pca.Moments:
 
 
 def _encoded(
-    block: tuple[Any, ...], model: Model, test: Members | Splitter
+    block: tuple[Any, ...], limits: Limits, model: Model, test: Members | Splitter
 ) -> Iterator[tuple[Floats, Integers]]:
     """Encodings of a block's usable records that belong to the test split, and their positions.
 
@@ -166,7 +173,7 @@ def _encoded(
         chosen = test.among(position)
     else:
         chosen = np.flatnonzero(test.split(position) == TEST)
-    for at, piece in pieces(flux, energies, pitch_angles, chosen):
+    for at, piece in pieces(flux, energies, pitch_angles, limits, chosen):
         pads = model.pads(*piece)
         encoded, where = model.encode(*model.parts(pads)), position[at]
         if isinstance(test, Splitter):

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.order import in_order
+from xpad.clean import CLEAN, Limits
 from xpad.pads import Pads, prepare
 from xpad.presets import Settings
 from xpad.regrid import Grid, pieces
@@ -177,7 +177,7 @@ class Model:
         pitch_angle_table: NDArray[np.float64] | None = None,
     ) -> Pads:
         """PADs on the model's grid."""
-        ordered = in_order(flux)  # most of what follows goes through it row by row
+        ordered = np.ascontiguousarray(flux)  # most of what follows goes through it row by row
         return prepare(
             ordered, energy_table, pitch_angle_table, self.grid, self.settings, self.features
         )
@@ -212,6 +212,7 @@ class Model:
         energy_table: NDArray[np.float64] | None = None,
         pitch_angle_table: NDArray[np.float64] | None = None,
         *,
+        limits: Limits = CLEAN,
         with_error: bool = True,
     ) -> Floats:
         """Everything about each record in one array, so that a lazy graph has one task a block.
@@ -223,7 +224,7 @@ class Model:
             `with_error`), components; label -1 and NaN where the record is unusable.
         """
         out = np.empty((len(flux), 3 + self.n_components), dtype=np.float32)
-        for at, piece in pieces(flux, energy_table, pitch_angle_table):
+        for at, piece in pieces(flux, energy_table, pitch_angle_table, limits):
             out[at] = self.columns(self.pads(*piece), with_error=with_error)
         return out
 

@@ -36,6 +36,11 @@ class Pads:
     _method: str
     _pitch_angle: NDArray[np.float64]
 
+    @property
+    def seen(self) -> Measured:
+        """What the records measured, in use or not."""
+        return self._look if self._kept is self.flux else measured(self.flux)
+
     @cached_property
     def n_measured(self) -> Counts:
         """Bins in use with a value, (records,)."""

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xpad.blocks import Records
+from xpad.clean import Limits
 from xpad.flux import record_dims
 from xpad.model import Model
 from xpad.quicklook import time_dim
@@ -76,6 +77,7 @@ def labelled_region(
     records: Records,
     layout: Layout,
     at: slice,
+    limits: Limits,
     model: Model,
     split: Splitter | None,
     pool: Executor | None = None,
@@ -84,8 +86,8 @@ def labelled_region(
     part = records.part(layout.dim, at)
     axis = [str(d) for d in records.dims].index(layout.time_dim)
     found = part.run(
-        label_block, name="xpad-label", pool=pool, model=model, split=split, sizes=records.whole,
-        axis=axis, run=layout.run,
+        label_block, name="xpad-label", pool=pool, limits=limits, model=model, split=split,
+        sizes=records.whole, axis=axis, run=layout.run,
     )  # fmt: skip
     columns = np.empty((int(np.prod(part.shape)), 4 + model.n_components), dtype=np.float32)
     tally = Tally.none(model.k, *model.grid.shape)
@@ -102,6 +104,7 @@ def label_block(
     pitch_angle_table: Any,
     position: NDArray[np.int64],
     *,
+    limits: Limits,
     model: Model,
     split: Splitter | None,
     sizes: tuple[int, ...],
@@ -112,12 +115,12 @@ def label_block(
     columns = np.empty((position.size, 4 + model.n_components), dtype=np.float32)
     tally = Tally.none(model.k, *model.grid.shape)
     runs = _runs(position, sizes, axis, run)
-    for at, piece in pieces(flux, energy_table, pitch_angle_table):
+    for at, piece in pieces(flux, energy_table, pitch_angle_table, limits):
         pads = model.pads(*piece)
         own = model.columns(pads)
         columns[at, :3], columns[at, 4:] = own[:, :3], own[:, 3:]
         labels = own[:, 0].astype(np.int16)
-        tally = tally + Tally.of(pads.flux, labels, model.k, runs[at])
+        tally = tally + Tally.of(pads.flux, labels, model.k, runs[at], pads.seen)
     columns[:, 3] = -1
     if split is not None:
         columns[:, 3] = np.where(columns[:, 1] == OK, split.split(position), -1)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from xpad.apply import over_records
 from xpad.attributes import storable
 from xpad.axes import ROLE_ATTRS, as_dataset
+from xpad.clean import Limits, limits_of
 from xpad.errors import GridMismatchError, OptionError, warn
 from xpad.fitting import fit
-from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, canonical_flux, varies
+from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, raw_flux, varies
 from xpad.model import Model
 from xpad.presets import DEFAULT_PRESET
 from xpad.provenance import identity
@@ -200,7 +201,7 @@ def checked(
     assigned = ROLE_ATTRS["flux"] in ds.attrs
     if variable is None and not assigned and isinstance(obj, xr.Dataset) and fitted in ds.data_vars:
         variable = fitted
-    flux = selected(canonical_flux(ds, variable), model.settings, model.grid.energy_units)
+    flux = selected(raw_flux(ds, variable), model.settings, model.grid.energy_units)
     units = str(flux.attrs.get("units", ""))
     if model.settings.background is not None and units != model.grid.flux_units:
         raise GridMismatchError(
@@ -390,15 +391,16 @@ def packed(
         f"{prefix}_packed",
         3 + model.n_components,
         name="xpad-predict",
+        limits=limits_of(flux.attrs),
         model=model,
         with_error=with_error,
     )
 
 
 def _predicted(
-    flux: Any, energies: Any, pitch_angles: Any, *, model: Model, with_error: bool
+    flux: Any, energies: Any, pitch_angles: Any, *, limits: Limits, model: Model, with_error: bool
 ) -> NDArray[np.float32]:
-    return model.predict_rows(flux, energies, pitch_angles, with_error=with_error)
+    return model.predict_rows(flux, energies, pitch_angles, limits=limits, with_error=with_error)
 
 
 def _splits(ds: xr.Dataset, flux: xr.DataArray, model: Model, flag: xr.DataArray) -> xr.DataArray:

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xpad.apply import over_records
+from xpad.clean import Limits, limits_of
 from xpad.errors import OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, canonical_flux, varies
 from xpad.model import Model
@@ -24,14 +25,22 @@ def encode(
     """The autoencoder's encoding of each PAD, (record…, ``pad_hidden``), lazy; NaN where unusable."""
     flux = checked_flux(obj, model, variable)
     found = over_records(
-        flux, _encoded, "pad_hidden", model.n_encoded, name="xpad-encode", model=model
+        flux,
+        _encoded,
+        "pad_hidden",
+        model.n_encoded,
+        name="xpad-encode",
+        limits=limits_of(flux.attrs),
+        model=model,
     )
     return found.rename("pad_hidden").assign_attrs(long_name="encoding of the PAD")
 
 
-def _encoded(flux: Any, energies: Any, pitch_angles: Any, *, model: Model) -> NDArray[np.float32]:
+def _encoded(
+    flux: Any, energies: Any, pitch_angles: Any, *, limits: Limits, model: Model
+) -> NDArray[np.float32]:
     out = np.empty((len(flux), model.n_encoded), dtype=np.float32)
-    for at, piece in pieces(flux, energies, pitch_angles):
+    for at, piece in pieces(flux, energies, pitch_angles, limits):
         pads = model.pads(*piece)
         usable = (model.flags(pads) == OK)[:, None]
         out[at] = np.where(usable, model.encode(*model.parts(pads)), np.float32(np.nan))

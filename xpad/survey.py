@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xpad import criteria
 from xpad.blocks import Records
+from xpad.clean import Limits, limits_of
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, record_dims, varies
 from xpad.measured import note_measured
@@ -77,10 +78,6 @@ def record_arrays(flux: xr.DataArray) -> list[xr.DataArray | None]:
     return ordered
 
 
-ROWS = 16_384
-"""Records that are looked at together; more take no less time each."""
-
-
 @dataclass(frozen=True)
 class Survey:
     """What the first pass brings of all records, a byte or three each, and the rows it drew.
@@ -133,6 +130,7 @@ def _survey(
     pitch_angle_table: Any,
     position: NDArray[np.int64],
     *,
+    limits: Limits,
     grid: Grid,
     settings: Settings,
     splitter: Splitter | None,
@@ -143,8 +141,8 @@ def _survey(
     counted = _counts(position.size, grid) if settings.min_coverage > 0 else None
     ever = np.zeros(grid.shape, dtype=bool)
     rows, at = [], []
-    given = (flux, energy_table, pitch_angle_table)
-    for piece, (values, energies, pitch_angles) in pieces(*given, size=ROWS):
+    given = (flux, energy_table, pitch_angle_table, limits)
+    for piece, (values, energies, pitch_angles) in pieces(*given, in_order=False):
         pads = prepare(values, energies, pitch_angles, grid, settings)
         codes[piece] = record_flags(
             pads.n_measured, pads.n_positive, pads.bad_axis,
@@ -180,8 +178,8 @@ def survey(
     records = flux_records(flux)
     with progress.blocks("reading", len(records), "xpad-survey"):
         parts: list[_Seen] = records.run(
-            _survey, name="xpad-survey", grid=grid, settings=settings, splitter=splitter,
-            scratch=scratch,
+            _survey, name="xpad-survey", limits=limits_of(flux.attrs), grid=grid,
+            settings=settings, splitter=splitter, scratch=scratch,
         )  # fmt: skip
     total = int(np.prod(records.shape, dtype=np.int64))
     codes = np.empty(total, dtype=np.int8)

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpad.compiled import compiled
-from xpad.measured import measured
-from xpad.order import in_order
+from xpad.measured import Measured, measured
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -61,7 +60,12 @@ class Tally:
 
     @classmethod
     def of(
-        cls, flux: NDArray[np.float32], labels: NDArray[np.integer], k: int, run: Integers
+        cls,
+        flux: NDArray[np.float32],
+        labels: NDArray[np.integer],
+        k: int,
+        run: Integers,
+        seen: Measured | None = None,
     ) -> Tally:
         """Take the sums of a few thousand records.
 
@@ -74,12 +78,14 @@ class Tally:
         k : int
         run : (records,)
             The run of records that each belongs to.
+        seen : Measured, optional
+            What the records measured, where that is known.
         """
+        seen = measured(flux) if seen is None else seen
         n, energies, angles = flux.shape
         cells = energies * angles
-        rows = in_order(flux).reshape(n, cells)
+        rows = np.ascontiguousarray(flux).reshape(n, cells)
         label = labels.astype(np.int64)
-        seen = measured(flux)
         there, positive = (np.zeros((k, cells), np.int32) for _ in range(2))
         shape, level = (np.zeros((k, cells)) for _ in range(2))
         _add_clusters(rows, label, seen.largest, there, positive, shape, level)

@@ -23,9 +23,10 @@ from xpad import quicklook, statistics
 from xpad.axes import as_dataset
 from xpad.blocks import Records, side_by_side
 from xpad.checkpoint import as_json, from_json, require_equal
+from xpad.clean import Limits, limits_of
 from xpad.errors import ModelStoreError, OptionError
 from xpad.fitting import fit_flux
-from xpad.flux import canonical_flux
+from xpad.flux import raw_flux
 from xpad.model import Model
 from xpad.places import UNFINISHED, Place
 from xpad.presets import DEFAULT_PRESET, resolve
@@ -128,7 +129,7 @@ def cluster_to_zarr(
     _require_plain_indexes(ds)
     _require_names(ds)
     _require_times(ds)
-    flux = selected(canonical_flux(ds, variable), settings)
+    flux = selected(raw_flux(ds, variable), settings)
     place = Place.of(store, resources.get("storage_options"))
     place.require_apart(_sources(obj))
     stated = configuration(preset, settings, identity(ds, flux))
@@ -332,7 +333,8 @@ class Output:
             self._consolidate()
             self.work.put("skeleton.npy", as_json(asdict(layout)))
         split = splitter(flux, ds, model.settings, model.provenance["split"]) if fitted else None
-        self._write_regions(kept, flux_records(flux), layout, model, split, progress)
+        limits = limits_of(flux.attrs)
+        self._write_regions(kept, flux_records(flux), limits, layout, model, split, progress)
         self._finish(None if keep_flux else flux, layout, model)
         self.work.remove("configuration.npy")  # first: what is left says nothing without it
         self.work.remove()
@@ -445,6 +447,7 @@ class Output:
         self,
         kept: xr.Dataset,
         records: Records,
+        limits: Limits,
         layout: Layout,
         model: Model,
         split: Splitter | None,
@@ -467,7 +470,7 @@ class Output:
         ):
 
             def labelled(at: slice) -> tuple[xr.DataArray, Tally]:
-                return labelled_region(records, layout, at, model, split, threads)
+                return labelled_region(records, layout, at, limits, model, split, threads)
 
             before: Future[None] | None = None
             every = in_order(labellers, labelled, [at for _, at in missing], ahead=many - 1)

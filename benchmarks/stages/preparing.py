@@ -80,9 +80,10 @@ class Prepare:
         self.flux, self.model = data.flux(n), data.model(n)
 
     def time_prepare(self):
+        from xpad.clean import CLEAN
         from xpad.regrid import pieces
 
-        for _, piece in pieces(self.flux, None, None):
+        for _, piece in pieces(self.flux, None, None, CLEAN):
             self.model.prepare(*piece)
 
     peakmem_prepare = time_prepare
