@@ -22,7 +22,7 @@ import psutil
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 PACKAGES = (
-    "xpad", "numpy", "jax", "optax", "scikit-learn", "xarray", "dask", "zarr", "cdflib",
+    "xpad", "numpy", "numba", "jax", "optax", "scikit-learn", "xarray", "dask", "zarr", "cdflib",
     "tensorflow", "tensorflow-cpu", "keras", "dask-ml", "xeofs",
 )  # fmt: skip
 
