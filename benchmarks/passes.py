@@ -95,7 +95,7 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
             return [piece for _, (piece, *_) in pieces(raw, None, None, limits, chosen)]
 
         pads = [model.pads(piece) for piece in cleaned()]
-        rows = [model.parts(one) for one in pads]
+        rows = [model.rows_with_divisors(one) for one in pads]
         encoded = [model.encode(*some) for some in rows]
         components = [model.project(some) for some in encoded]
         labels = [model.assign(some) for some in components]

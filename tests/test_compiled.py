@@ -31,6 +31,24 @@ def test_where_the_compiled_code_cannot_be_kept():
     assert compiled(scope["twice"])(3) == 6
 
 
+def test_no_room_to_keep_the_compiled_code(monkeypatch):
+    import numba
+
+    def full_at_first(function, **options):
+        calls = []
+
+        def call(*args):
+            calls.append(args)
+            if len(calls) == 1:
+                raise OSError("no space left on device")
+            return function(*args)
+
+        return call
+
+    monkeypatch.setattr(numba, "njit", full_at_first)
+    assert compiled(lambda x: 2 * x)(3) == 6
+
+
 def test_an_error_of_the_compiler_is_not_swallowed():
     def unknown(x):
         return x.no_such_attribute
@@ -124,6 +142,13 @@ def test_records_are_cleaned_in_c_order(flux, order, fills, data):
     np.testing.assert_array_equal(given, before)
     assert found.flags.c_contiguous
     assert found.ctypes.data % 64 == 0 or not found.size
+
+
+def test_a_fill_beyond_float32_takes_nothing_else_away():
+    flux = np.array([[[1.0, 2.0]]], np.float32)
+    for limits in (Limits((1e39,)), Limits((1.797e308,))):
+        assert clean_flux(flux, limits).tolist() == [[[1.0, 2.0]]]
+        assert clean_records(flux, limits, slice(None)).tolist() == [[[1.0, 2.0]]]
 
 
 def test_limits_survive_as_attributes():

@@ -349,3 +349,59 @@ def test_pitch_angles_that_look_like_radians_must_say_so() -> None:
         xpad.canonical_flux(ds)
     ds["pa"].attrs["units"] = "rad"
     np.testing.assert_allclose(xpad.canonical_flux(ds).pitch_angle, [15, 45, 90, 135, 165])
+
+
+def _turn(fill: float, dtype: str) -> xr.Dataset:
+    """Pitch angles of a full turn, one of which is fill in every third record; and a range."""
+    flux = np.random.default_rng(0).uniform(1, 10, (60, 3, 10)).astype(dtype)
+    flux[::3, :, 2] = fill
+    angles = [10.0, 50, 90, 130, 170, 190, 230, 270, 310, 350]
+    return xr.Dataset(
+        {"flux": (("time", "energy", "pa"), flux, {"units": "1/(cm^2 s sr keV)", "FILLVAL": fill})},
+        {
+            "time": np.datetime64("2020-01-01", "ns") + np.arange(60) * np.timedelta64(1, "s"),
+            "energy": ("energy", [10.0, 20, 40], {"units": "keV"}),
+            "pa": ("pa", angles, {"units": "deg", "long_name": "pitch angle"}),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("fill", "dtype"), [(-1e31, "f4"), (999.0, "f4"), (999.0, "f8"), (-1, "i4"), (999, "i2")]
+)
+@pytest.mark.parametrize("keep_attrs", [True, False, "default"])
+def test_no_fill_is_averaged_where_bins_have_one_place(
+    fill: float, dtype: str, keep_attrs: Any
+) -> None:
+    ds = _turn(fill, dtype)
+    with xr.set_options(keep_attrs=keep_attrs):
+        flux = xpad.canonical_flux(ds)
+        out = xpad.cluster(ds, encoder=None, k=3, progress=False)
+    assert flux.shape == (60, 3, 5)
+    assert not flux.isnull().any()
+    np.testing.assert_allclose(flux[0, :, 2], ds.flux[0, :, 7])  # the other one of the two
+    np.testing.assert_allclose(flux[1, :, 2], ds.flux[1, :, [2, 7]].mean("pa"), rtol=1e-6)
+    assert set(flux.attrs) == {"units", "long_name"}
+    clean = xpad.cluster(ds.assign(flux=ds.flux.where(ds.flux != fill).astype("f4")), encoder=None,
+                         k=3, progress=False)  # fmt: skip
+    np.testing.assert_array_equal(out.pad_label, clean.pad_label)
+    assert (out.pad_flag == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4"])
+@pytest.mark.parametrize("lazily", [True, False])
+def test_passes_clean_as_the_canonical_flux_is(dtype: str, lazily: bool) -> None:
+    """A fill within the valid range, and integers that are not quite a fill."""
+    flux = np.random.default_rng(0).integers(1, 9, (40, 3, 10))
+    flux[::2] *= 11111  # 99999 at most
+    flux[::4, 0, 0], flux[1::4] = 100_000, 100_000
+    ds = _turn(100_000, dtype).isel(time=slice(40)).isel(pa=slice(5))
+    ds["flux"] = ds.flux.copy(data=flux.astype(dtype)[:, :, :5])
+    ds = ds.chunk(time=7) if lazily else ds
+    canonical = xpad.canonical_flux(ds)
+    seen = xpad.check(ds)
+    assert seen.reasons["all_fill"] == int(canonical.isnull().all(("energy", "pitch_angle")).sum())
+    out = xpad.cluster(ds, encoder=None, k=3, progress=False)
+    again = xpad.cluster(xr.Dataset({"flux": canonical}), encoder=None, k=3, progress=False)
+    np.testing.assert_array_equal(out.pad_label, again.pad_label)
+    np.testing.assert_array_equal(out.pad_flag, again.pad_flag)

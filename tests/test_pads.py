@@ -30,3 +30,19 @@ def test_records_all_measured_are_counted_in_full():
     """A count that wrapped around would be 0 at 256 bins."""
     flux = np.ones((3, 16, 16), np.float32)
     assert prepare(flux, None, None, grid(16, 16), Settings()).n_positive.tolist() == [256] * 3
+
+
+@pytest.mark.parametrize(("scale", "divided"), [(1.0, False), (1e-20, False), (1e-37, True)])
+def test_what_is_left_to_divide_makes_the_normalised(scale, divided):
+    """Of a flux near the least of float32, nothing is left: XLA would take much of it for zero."""
+    rng = np.random.default_rng(0)
+    flux = (scale * rng.uniform(0.01, 1, (5, 3, 4))).astype(np.float32)
+    flux[1, 2] = np.nan
+    flux[2] = 0
+    flux[3] = np.nan
+    pads = prepare(flux, None, None, grid(3, 4), Settings())
+    values, over = pads.with_divisors()
+    assert (over is None) == divided
+    if over is not None:
+        values = values / over[:, None, None]
+    np.testing.assert_array_equal(values, pads.normalised())

@@ -338,3 +338,14 @@ def test_a_reduction_merges_by_a_tree_in_order():
 
     assert over("abcde")(Text) == "(((ab)(cd))e)"
     assert over("abcdefg")(Text) == "(((ab)(cd))((ef)g))"
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (4, 6), (4,)])
+def test_points_of_another_width_than_the_centres_are_refused(shape):
+    with pytest.raises(OptionError, match=r"centres \(3, 4\)"):
+        kmeans.assign(np.ones((3, 4)), np.ones(shape))
+
+
+@pytest.mark.parametrize("dtype", ["f2", ">f4", "i4"])
+def test_points_of_other_types(dtype):
+    assert kmeans.assign([[0.0], [4.0]], np.array([[1], [3]], dtype)).tolist() == [0, 1]

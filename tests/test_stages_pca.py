@@ -129,3 +129,15 @@ def test_bad_rows_are_refused():
         Moments.of(x, np.zeros(4))
     with pytest.raises(OptionError, match="n_components=0"):
         fit(rows(), 0)
+
+
+@pytest.mark.parametrize("width", [1, 4, 6])
+def test_rows_of_another_width_are_refused(width):
+    with pytest.raises(OptionError, match=rf"\(3, {width}\); wanted \(rows, 5\)"):
+        project(fit(rows(20, 5), 2), np.ones((3, width)))
+
+
+@pytest.mark.parametrize("dtype", ["f2", ">f4", ">f8", "i4"])
+def test_rows_of_other_types(dtype):
+    pca, x = fit(rows(20, 5), 2), np.arange(10.0).reshape(2, 5)
+    np.testing.assert_array_equal(project(pca, x.astype(dtype)), project(pca, x))

@@ -48,7 +48,8 @@ class Limits:
                 np.nextafter(np.float32(UNPHYSICAL), np.float32(0)),
             )
         )
-        return low, high, np.array([f for f in self.fills if f >= 0], dtype=np.float32)
+        between = [fill for fill in self.fills if 0 <= fill < UNPHYSICAL]
+        return low, high, np.array(between, dtype=np.float32)
 
 
 CLEAN = Limits()

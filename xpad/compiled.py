@@ -53,6 +53,9 @@ def _compiled(function: Callable[P, R], **options: Any) -> Callable[P, R]:
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        return program()(*args, **kwargs)
+        try:
+            return program()(*args, **kwargs)
+        except OSError:  # it was compiled, but there was no room to keep it
+            return program()(*args, **kwargs)
 
     return call

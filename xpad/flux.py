@@ -65,7 +65,7 @@ def canonical_flux(
 def raw_flux(
     obj: xr.Dataset | xr.DataArray, variable: str | None = None, *, roles: Roles | None = None
 ) -> xr.DataArray:
-    """The same for a pass over the data: values that are float32 already are not cleaned.
+    """The same for a pass over the data: values that are float32 already may hold fills.
 
     The pass cleans them piece by piece, by `limits_of` their attributes (`xpad.regrid.pieces`),
     which says nothing further of a flux that is clean.
@@ -167,9 +167,9 @@ def _cleaned(flux: xr.DataArray) -> xr.DataArray:
     cleaned = xr.apply_ufunc(
         clean_flux, flux, kwargs={"limits": limits}, dask="parallelized", output_dtypes=[np.float32]
     )
-    return cleaned.assign_attrs(
-        {name: value for name, value in flux.attrs.items() if name not in limits.as_attrs()}
-    )
+    # Not the limits, which say nothing of what is clean.
+    cleaned.attrs = {name: flux.attrs[name] for name in ("units", "long_name")}
+    return cleaned
 
 
 def _energies(ds: xr.Dataset, roles: Roles) -> xr.Variable:
@@ -329,7 +329,7 @@ def _with_axis(flux: xr.DataArray, role: str, values: xr.Variable) -> xr.DataArr
     axis = axis[order]
     starts = bin_starts(axis, logarithmic=role == ENERGY)
     if not starts.all():
-        flux, axis = _merged(flux, role, starts), axis[starts]
+        flux, axis = _merged(_cleaned(flux), role, starts), axis[starts]  # no fill is averaged
     attrs = {"long_name": "pitch angle" if role == PITCH_ANGLE else "energy", **values.attrs}
     return flux.assign_coords({role: (role, axis, attrs)})
 

@@ -175,7 +175,7 @@ def _encoded(
         chosen = np.flatnonzero(test.split(position) == TEST)
     for at, piece in pieces(flux, energies, pitch_angles, limits, chosen):
         pads = model.pads(*piece)
-        encoded, where = model.encode(*model.parts(pads)), position[at]
+        encoded, where = model.encode(*model.rows_with_divisors(pads)), position[at]
         if isinstance(test, Splitter):
             ok = model.flags(pads) == OK
             encoded, where = encoded[ok], where[ok]

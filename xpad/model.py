@@ -186,9 +186,9 @@ class Model:
         """Rows of features, normalised."""
         return self._in_use(pads.normalised())
 
-    def parts(self, pads: Pads) -> tuple[Floats, Floats | None]:
+    def rows_with_divisors(self, pads: Pads) -> tuple[Floats, Floats | None]:
         """Rows of features, and what is left to divide each by: what `encode` and `reduce` take."""
-        values, over = pads.parts()
+        values, over = pads.with_divisors()
         return self._in_use(values), over
 
     def _in_use(self, values: Floats) -> Floats:
@@ -230,7 +230,7 @@ class Model:
 
     def columns(self, pads: Pads, *, with_error: bool = True) -> Floats:
         """The same of PADs on the grid."""
-        flags, parts = self.flags(pads), self.parts(pads)
+        flags, parts = self.flags(pads), self.rows_with_divisors(pads)
         out = np.empty((len(flags), 3 + self.n_components), dtype=np.float32)
         if with_error:
             components, squares = self.reduce(*parts)

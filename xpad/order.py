@@ -18,6 +18,12 @@ def lies_swapped(pads: Floats) -> bool:
     return bool(pads.strides[1] < pads.strides[2])
 
 
+def in_one_piece(pads: Floats) -> Floats:
+    """The records themselves where they lie one after the other, bins in either order; or a copy."""
+    dense = pads.swapaxes(1, 2) if lies_swapped(pads) else pads
+    return pads if dense.flags.c_contiguous else np.ascontiguousarray(pads)
+
+
 def as_they_lie(pads: Floats) -> Floats:
     """Records (records, energies, pitch angles) as rows with their bins in the order of memory.
 

@@ -13,6 +13,9 @@ from xpad.normalisation import is_bounded, normalise_pads, over_reference, usabl
 from xpad.presets import Settings
 from xpad.regrid import Grid, to_grid
 
+FAINT = np.float32(1e-28)
+"""A flux whose largest value is below it is normalised by NumPy."""
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -32,7 +35,6 @@ class Pads:
     flux: Floats
     bad_axis: Mask
     _kept: Floats
-    _features: Mask | None
     _method: str
     _pitch_angle: NDArray[np.float64]
 
@@ -41,7 +43,7 @@ class Pads:
         """What the records measured, in use or not."""
         return self._look if self._kept is self.flux else measured(self.flux)
 
-    @cached_property
+    @property
     def n_measured(self) -> Counts:
         """Bins in use with a value, (records,)."""
         return self._look.bins
@@ -56,11 +58,13 @@ class Pads:
             else measured(self.normalised()).positive
         )
 
-    def parts(self) -> tuple[Floats, Floats | None]:
+    def with_divisors(self) -> tuple[Floats, Floats | None]:
         """PADs, and what is left to divide each by for normalising it: (records,), or nothing."""
-        if self._method == "max":
-            return self._kept, usable_reference(self._look.largest)
-        return self.normalised(), None
+        largest = self._look.largest
+        # XLA takes numbers below float32's normal ones for zero: of a tiny flux, too much would go.
+        if self._method != "max" or ((largest > 0) & (largest < FAINT)).any():
+            return self.normalised(), None
+        return self._kept, usable_reference(largest)
 
     def normalised(self, chosen: slice | NDArray = slice(None)) -> Floats:
         """PADs over their references, NaN where missing; of all records or the chosen."""
@@ -103,4 +107,4 @@ def prepare(
         floor = np.asarray(settings.background, dtype=np.float32).reshape(-1, 1)
         with np.errstate(invalid="ignore"):
             kept = np.where(kept < floor, np.float32(0), kept)
-    return Pads(on_grid, bad_axis, kept, features, settings.normalise, grid.pitch_angle)
+    return Pads(on_grid, bad_axis, kept, settings.normalise, grid.pitch_angle)

@@ -15,6 +15,7 @@ from xpad.bins import bin_starts, group_means
 from xpad.clean import Limits, clean_flux, clean_records
 from xpad.errors import GridMismatchError, OptionError, RolesError, warn
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, describe_axis, varies
+from xpad.order import in_one_piece
 
 TABLE_SAMPLE = 10_000
 """Records looked at to find the commonest table; evenly spaced, so chunks do not matter."""
@@ -427,6 +428,8 @@ def pieces(
     takes less time.
     """
     values, *tables = flat_records(flux, energy_table, pitch_angle_table)
+    if chosen is not None:
+        values = in_one_piece(values)  # once, not for every piece
     for start in range(0, len(values) if chosen is None else len(chosen), PIECE):
         at = slice(start, start + PIECE) if chosen is None else chosen[start : start + PIECE]
         energies, pitch_angles = (None if table is None else table[at] for table in tables)

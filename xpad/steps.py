@@ -43,7 +43,9 @@ def _encoded(
     for at, piece in pieces(flux, energies, pitch_angles, limits):
         pads = model.pads(*piece)
         usable = (model.flags(pads) == OK)[:, None]
-        out[at] = np.where(usable, model.encode(*model.parts(pads)), np.float32(np.nan))
+        out[at] = np.where(
+            usable, model.encode(*model.rows_with_divisors(pads)), np.float32(np.nan)
+        )
     return out
 
 

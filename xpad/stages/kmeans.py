@@ -281,9 +281,16 @@ def assign(centres: ArrayLike, x: ArrayLike) -> NDArray[np.int16]:
     >>> assign([[0.0], [4.0]], [[1.0], [2.0], [3.0], [float("nan")]])
     array([ 0,  0,  1, -1], dtype=int16)
     """
-    points = np.ascontiguousarray(x)
+    points, middles = np.ascontiguousarray(x), np.ascontiguousarray(centres, np.float64)
+    if points.dtype not in (np.float32, np.float64):
+        points = points.astype(np.float64)
+    if points.ndim != 2 or middles.ndim != 2 or points.shape[1] != middles.shape[1]:
+        raise OptionError(
+            f"points have shape {points.shape} and centres {middles.shape}; "
+            "wanted (rows, components) and (k, components)"
+        )
     labels = np.empty(len(points), np.int16)
-    _assign(np.ascontiguousarray(centres, np.float64), points, labels)
+    _assign(middles, points, labels)
     return labels
 
 

@@ -172,6 +172,10 @@ def project(pca: PCA, x: ArrayLike) -> NDArray[np.float32]:
            [ 1.414]], dtype=float32)
     """
     rows = np.ascontiguousarray(x)
+    if rows.dtype not in (np.float32, np.float64):
+        rows = rows.astype(np.float64)
+    if rows.ndim != 2 or rows.shape[1] != pca.mean.size:
+        raise OptionError(f"rows have shape {rows.shape}; wanted (rows, {pca.mean.size})")
     out = np.empty((len(rows), len(pca.components)), np.float32)
     _project(rows, pca.mean, np.ascontiguousarray(pca.components), out)
     return out
