@@ -20,6 +20,8 @@ from xpad.workers import client
 ROWS = 65_536
 """Records of an in-memory array that are worked on at once, to bound temporary arrays."""
 FAN_IN = 8
+SPARE_THREADS = 2
+"""Threads beyond the number of cores: those that read wait for Zarr's own, and each for Python."""
 
 Function = Callable[..., Any]
 Combine = Callable[[Any, Any], Any]
@@ -130,41 +132,40 @@ class Records:
 
         objects = self._objects(function, f"{name}-{uuid4().hex}", kwargs)
         in_pool = {} if pool is None else {"pool": pool}
-        with one_blas_thread(), _one_thread_more() if pool is None else nullcontext():
+        with one_blas_thread(), _spare_threads() if pool is None else nullcontext():
             if combine is None:
                 return list(objects.compute(**in_pool).ravel())
             fold = partial(_fold, combine=combine)
             folded = da.reduction(
                 objects, chunk=_same, combine=fold, aggregate=fold, concatenate=True,
-                split_every=FAN_IN, dtype=object, meta=_no_objects(0), name=f"{name}-combine",
+                split_every=dict.fromkeys(range(objects.ndim), FAN_IN),
+                dtype=object, meta=_no_objects(0), name=f"{name}-combine",
             )  # fmt: skip
             return folded.compute(**in_pool).item()
 
     def _objects(self, function: Function, name: str, kwargs: dict[str, Any]) -> Any:
-        """A dask array of results, one for each block.
+        """A dask array of results, one for each block, with all dimensions of the first array.
 
-        The name is unique: two fits may run on one cluster at the same time.
+        With fewer, dask would not join the reading of a block and the work on it to one task. The
+        name is unique: two fits may run on one cluster at the same time.
         """
         import dask.array as da
         from dask.delayed import delayed
+        from dask.layers import ArraySliceDep
 
-        letters = {d: i for i, d in enumerate(self.dims)}
+        axes = tuple(range(self._first.ndim))
+        letters = dict(zip((*self.dims, *self._first.dims[len(self.dims) :]), axes, strict=True))
         arguments: list[Any] = []
         for array in self.arrays:
             if array is not None:
-                others = [d for d in array.dims if d not in letters]
-                own = letters | {d: len(letters) + i for i, d in enumerate(others)}
-                arguments += [array.data, tuple(own[d] for d in array.dims)]
-        for i, starts in enumerate(self._starts()):
-            begins = np.asarray(starts) + self.origin[i]
-            arguments += [da.from_array(begins, chunks=1, name=False), (i,)]
+                arguments += [array.data, tuple(letters[d] for d in array.dims)]
+        arguments += [ArraySliceDep(self.chunks), axes[: len(self.dims)]]
         # Models and grids are one node of the graph each, not a part of every task.
         bound = {k: delayed(v, pure=True, traverse=False) for k, v in kwargs.items()}
         return da.blockwise(
-            _call_block, tuple(letters.values()), *arguments, name=name, concatenate=None,
-            align_arrays=False, adjust_chunks={i: _one for i in letters.values()},
-            dtype=object, meta=_no_objects(len(letters)),
-            function=function, given=self._given, whole=self.whole, **bound,
+            _call_block, axes, *arguments, name=name, concatenate=None, align_arrays=False,
+            adjust_chunks=dict.fromkeys(axes, _one), dtype=object, meta=_no_objects(len(axes)),
+            function=function, given=self._given, origin=self.origin, whole=self.whole, **bound,
         )  # fmt: skip
 
     @property
@@ -227,7 +228,7 @@ def side_by_side() -> Iterator[tuple[int, Executor | None]]:
     elif not _in_threads() or dask.config.get("pool", None) is not None:
         yield 1, None
     else:
-        threads = dask.config.get("num_workers", None) or CPU_COUNT + 1
+        threads = dask.config.get("num_workers", None) or CPU_COUNT + SPARE_THREADS
         with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
             yield 2, pool
 
@@ -240,18 +241,15 @@ def _in_threads() -> bool:
     return get_scheduler() in (None, dask.threaded.get)
 
 
-def _one_thread_more() -> Any:
-    """Have dask run one thread more than there are cores, where nobody chose otherwise.
-
-    A thread that reads waits for Zarr's own, and would leave a core idle.
-    """
+def _spare_threads() -> Any:
+    """Have dask run more threads than there are cores, where nobody chose otherwise."""
     import dask
     from dask.system import CPU_COUNT
 
     chosen = not _in_threads() or any(
         dask.config.get(name, None) is not None for name in ("scheduler", "num_workers", "pool")
     )
-    return nullcontext() if chosen else dask.config.set(num_workers=CPU_COUNT + 1)
+    return nullcontext() if chosen else dask.config.set(num_workers=CPU_COUNT + SPARE_THREADS)
 
 
 def positions(
@@ -282,18 +280,10 @@ def _call(
     return function(*filled, positions(corner, sizes, whole), **kwargs)
 
 
-def _call_block(*pieces: Any, whole: Sequence[int], **kwargs: Any) -> NDArray[np.object_]:
-    n = len(pieces) - len(whole)
-    corner = [int(start[0]) for start in pieces[n:]]
-    arrays = [_only(piece) for piece in pieces[:n]]
-    return _alone(_call(*arrays, corner, whole=whole, **kwargs), len(whole))
-
-
-def _only(piece: Any) -> Any:
-    """The one block along dimensions that are not the records'; dask would copy it to join it."""
-    while isinstance(piece, list):
-        (piece,) = piece
-    return piece
+def _call_block(*pieces: Any, origin: Sequence[int], **kwargs: Any) -> NDArray[np.object_]:
+    *arrays, block = pieces
+    corner = [start + at.start for start, at in zip(origin, block, strict=True)]
+    return _alone(_call(*arrays, corner, **kwargs), arrays[0].ndim)
 
 
 def _alone(item: Any, ndim: int) -> NDArray[np.object_]:
