@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xpad.clean import Limits, clean_flux
 from xpad.compiled import compiled
 from xpad.order import as_they_lie
 
@@ -31,13 +32,15 @@ class Measured:
     largest: Floats
 
 
-def measured(flux: Floats) -> Measured:
+def measured(flux: Floats, limits: Limits | None = None) -> Measured:
     """Look at each record once.
 
     Parameters
     ----------
     flux : (records, energies, pitch angles) float32
         NaN where missing.
+    limits : Limits, optional
+        What is missing besides, in a flux that is not cleaned.
 
     Examples
     --------
@@ -46,39 +49,60 @@ def measured(flux: Floats) -> Measured:
     >>> found.bins, found.positive, found.largest
     (array([3], dtype=int32), array([2], dtype=int32), array([3.], dtype=float32))
     """
+    flux, low, high = _within(flux, limits)
     flat = as_they_lie(flux)
     bins, positive = (np.empty(len(flat), np.int32) for _ in range(2))
     largest = np.empty(len(flat), np.float32)
-    _look(flat, flat.view(np.int32), bins, positive, largest.view(np.int32))
+    _look(flat, flat.view(np.int32), low, high, bins, positive, largest.view(np.int32))
     return Measured(bins, positive, largest)
 
 
-def note_measured(flux: Floats, ever: NDArray[np.bool_]) -> None:
+def note_measured(flux: Floats, ever: NDArray[np.bool_], limits: Limits | None = None) -> None:
     """Mark the bins, in `ever` (energies, pitch angles), that some record of `flux` measured."""
-    _note(flux, ever)
+    flux, low, high = _within(flux, limits)
+    _note(flux, low, high, ever)
+
+
+def _within(flux: Floats, limits: Limits | None) -> tuple[Floats, np.float32, np.float32]:
+    """A flux, and the range of its numbers that are measured."""
+    if limits is None:
+        everything = np.finfo(np.float32)
+        return flux, everything.min, everything.max
+    low, high, fills = limits.in_float32()
+    return clean_flux(flux, limits) if fills.size else flux, low, high
 
 
 @compiled
-def _look(flat: Floats, bits: Counts, bins: Counts, positive: Counts, largest: Counts) -> None:
+def _look(
+    flat: Floats,
+    bits: Counts,
+    low: np.float32,
+    high: np.float32,
+    bins: Counts,
+    positive: Counts,
+    largest: Counts,
+) -> None:
     # Positive floats are in the order of their bits, and integers' maximum is the faster one.
     for i in range(flat.shape[0]):
         n, above, top = np.int32(0), np.int32(0), np.int32(0)
         for j in range(flat.shape[1]):
             value = flat[i, j]
-            n += np.int32(np.isfinite(value))
-            above += np.int32(value > np.float32(0))
-            top = max(top, bits[i, j] if value > np.float32(0) else np.int32(0))
+            there = (value >= low) & (value <= high)
+            more = there & (value > np.float32(0))
+            n += np.int32(there)
+            above += np.int32(more)
+            top = max(top, bits[i, j] if more else np.int32(0))
         bins[i], positive[i], largest[i] = n, above, top
 
 
 @compiled
-def _note(flux: Floats, ever: NDArray[np.bool_]) -> None:
+def _note(flux: Floats, low: np.float32, high: np.float32, ever: NDArray[np.bool_]) -> None:
     lacking = ever.size - ever.sum()
     for i in range(flux.shape[0]):
         if lacking == 0:
             break  # mostly at the first record
         for j in range(flux.shape[1]):
             for k in range(flux.shape[2]):
-                if not ever[j, k] and np.isfinite(flux[i, j, k]):
+                if not ever[j, k] and low <= flux[i, j, k] <= high:
                     ever[j, k] = True
                     lacking -= 1

@@ -78,6 +78,11 @@ class Pads:
         return measured(self._kept)
 
 
+def counts_as_it_is(settings: Settings) -> bool:
+    """Whether neither background nor normalising changes which bins are measured, or positive."""
+    return settings.background is None and is_bounded(settings.normalise)
+
+
 def prepare(
     flux: Floats,
     energy_table: NDArray[np.float64] | None,

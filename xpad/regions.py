@@ -18,7 +18,7 @@ from xpad.model import Model
 from xpad.quicklook import time_dim
 from xpad.regrid import pieces
 from xpad.splitting import Splitter
-from xpad.tally import Tally
+from xpad.tally import Sums, Tally
 from xpad.usable import OK
 
 CHUNK = 2**18
@@ -113,18 +113,16 @@ def label_block(
 ) -> tuple[Floats, Tally]:
     """Everything that is written about a block of records, in one go through its flux."""
     columns = np.empty((position.size, 4 + model.n_components), dtype=np.float32)
-    tally = Tally.none(model.k, *model.grid.shape)
-    runs = _runs(position, sizes, axis, run)
+    sums = Sums(model.k, model.grid.shape, _runs(position, sizes, axis, run))
     for at, piece in pieces(flux, energy_table, pitch_angle_table, limits):
         pads = model.pads(*piece)
         own = model.columns(pads)
         columns[at, :3], columns[at, 4:] = own[:, :3], own[:, 3:]
-        labels = own[:, 0].astype(np.int16)
-        tally = tally + Tally.of(pads.flux, labels, model.k, runs[at], pads.seen)
+        sums.add(at, pads.flux, own[:, 0], pads.seen)
     columns[:, 3] = -1
     if split is not None:
         columns[:, 3] = np.where(columns[:, 1] == OK, split.split(position), -1)
-    return columns, tally
+    return columns, sums.tally()
 
 
 def _runs(

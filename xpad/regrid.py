@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xpad import criteria
 from xpad.bins import bin_starts, group_means
-from xpad.clean import Limits, clean_flux, clean_records
+from xpad.clean import Limits, clean_records
 from xpad.errors import GridMismatchError, OptionError, RolesError, warn
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, describe_axis, varies
 from xpad.order import in_one_piece
@@ -419,13 +419,10 @@ def pieces(
     pitch_angle_table: Any,
     limits: Limits,
     chosen: NDArray[np.intp] | None = None,
-    *,
-    in_order: bool = True,
 ) -> Iterator[tuple[Any, tuple[Floats, Doubles | None, Doubles | None]]]:
     """A block's flat records, cleaned, in pieces that a processor's cache holds; where each is.
 
-    Of the `chosen` records only, where they are given; in C order, or in that of memory, which
-    takes less time.
+    Of the `chosen` records only, where they are given.
     """
     values, *tables = flat_records(flux, energy_table, pitch_angle_table)
     if chosen is not None:
@@ -433,5 +430,4 @@ def pieces(
     for start in range(0, len(values) if chosen is None else len(chosen), PIECE):
         at = slice(start, start + PIECE) if chosen is None else chosen[start : start + PIECE]
         energies, pitch_angles = (None if table is None else table[at] for table in tables)
-        clean = clean_records(values, limits, at) if in_order else clean_flux(values[at], limits)
-        yield at, (clean, energies, pitch_angles)
+        yield at, (clean_records(values, limits, at), energies, pitch_angles)

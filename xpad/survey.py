@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,15 +12,16 @@ from numpy.typing import NDArray
 
 from xpad import criteria
 from xpad.blocks import Records
-from xpad.clean import Limits, limits_of
+from xpad.clean import Limits, clean_records, limits_of
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, record_dims, varies
-from xpad.measured import note_measured
+from xpad.measured import Counts, Floats, measured, note_measured
 from xpad.normalisation import require_ninety
-from xpad.pads import prepare
+from xpad.order import in_one_piece
+from xpad.pads import counts_as_it_is, prepare
 from xpad.presets import Settings
 from xpad.progress import Progress
-from xpad.regrid import Grid, common_grid, pieces, tables
+from xpad.regrid import Grid, common_grid, flat_records, pieces, tables
 from xpad.sample import Drawn
 from xpad.scratch import Scratch
 from xpad.splitting import Splitter
@@ -137,29 +139,60 @@ def _survey(
     scratch: Scratch | None,
 ) -> _Seen:
     chosen = splitter.drawn(position) if splitter is not None else np.zeros(position.size, bool)
-    codes = np.empty(position.size, dtype=np.int8)
-    counted = _counts(position.size, grid) if settings.min_coverage > 0 else None
     ever = np.zeros(grid.shape, dtype=bool)
-    rows, at = [], []
     given = (flux, energy_table, pitch_angle_table, limits)
-    for piece, (values, energies, pitch_angles) in pieces(*given, in_order=False):
-        pads = prepare(values, energies, pitch_angles, grid, settings)
-        codes[piece] = record_flags(
-            pads.n_measured, pads.n_positive, pads.bad_axis,
-            n_features=0, min_positive=settings.min_positive,
-        )  # fmt: skip
-        note_measured(pads.flux, ever)
-        if counted is not None:
-            counted[piece] = pads.n_measured
-        drawn = chosen[piece] & (pads.n_positive > 0)
-        rows.append(pads.normalised(drawn))
-        at.append(position[piece][drawn])
-    kept = None
-    if splitter is not None:
-        found = np.concatenate(rows) if rows else np.empty((0, *grid.shape), dtype=np.float32)
-        where = np.concatenate(at) if at else np.empty(0, dtype=np.int64)
-        kept = Drawn.of(found, where, scratch)
+    as_it_is = energy_table is None and pitch_angle_table is None and counts_as_it_is(settings)
+    look = _look_once if as_it_is or position.size == 0 else _look_by_pieces
+    looks = list(look(*given, chosen, grid, settings, ever))
+    bins, positive, bad_axis, drawn, rows = (np.concatenate(p) for p in zip(*looks, strict=True))
+    codes = record_flags(
+        bins, positive, bad_axis, n_features=0, min_positive=settings.min_positive
+    )  # fmt: skip
+    counted = bins.astype(_counts(0, grid).dtype) if settings.min_coverage > 0 else None
+    kept = Drawn.of(rows, position[drawn], scratch) if splitter is not None else None
     return _Seen(codes, counted, ever, kept)
+
+
+_Look = tuple[Counts, Counts, NDArray[np.bool_], NDArray[np.bool_], Floats]
+"""Measured bins, positive bins, bad axis, drawn: each (records,); and the drawn rows, normalised."""
+
+
+def _look_once(
+    flux: Any,
+    _energies: Any,
+    _pitch_angles: Any,
+    limits: Limits,
+    chosen: NDArray[np.bool_],
+    grid: Grid,
+    settings: Settings,
+    ever: NDArray[np.bool_],
+) -> Iterator[_Look]:
+    """Count the values of static axes where they lie; only the drawn records are copied."""
+    values = in_one_piece(flat_records(flux, None, None)[0])
+    seen = measured(values, limits)
+    note_measured(values, ever, limits)
+    drawn = chosen & (seen.positive > 0)
+    clean = clean_records(values, limits, np.flatnonzero(drawn))
+    pads = prepare(clean, None, None, grid, settings)
+    yield seen.bins, seen.positive, np.zeros(len(values), bool), drawn, pads.normalised()
+
+
+def _look_by_pieces(
+    flux: Any,
+    energy_table: Any,
+    pitch_angle_table: Any,
+    limits: Limits,
+    chosen: NDArray[np.bool_],
+    grid: Grid,
+    settings: Settings,
+    ever: NDArray[np.bool_],
+) -> Iterator[_Look]:
+    """Clean the records and put them on the grid first."""
+    for at, piece in pieces(flux, energy_table, pitch_angle_table, limits):
+        pads = prepare(*piece, grid, settings)
+        note_measured(pads.flux, ever)
+        drawn = chosen[at] & (pads.n_positive > 0)
+        yield pads.n_measured, pads.n_positive, pads.bad_axis, drawn, pads.normalised(drawn)
 
 
 def survey(

@@ -67,47 +67,10 @@ class Tally:
         run: Integers,
         seen: Measured | None = None,
     ) -> Tally:
-        """Take the sums of a few thousand records.
-
-        Parameters
-        ----------
-        flux : (records, energies, pitch angles) float32
-            Non-negative, on one grid, NaN where missing.
-        labels : (records,)
-            Negative ones belong to no cluster.
-        k : int
-        run : (records,)
-            The run of records that each belongs to.
-        seen : Measured, optional
-            What the records measured, where that is known.
-        """
-        seen = measured(flux) if seen is None else seen
-        n, energies, angles = flux.shape
-        cells = energies * angles
-        rows = np.ascontiguousarray(flux).reshape(n, cells)
-        label = labels.astype(np.int64)
-        there, positive = (np.zeros((k, cells), np.int32) for _ in range(2))
-        shape, level = (np.zeros((k, cells)) for _ in range(2))
-        _add_clusters(rows, label, seen.largest, there, positive, shape, level)
-
-        runs, number = np.unique(run, return_inverse=True)
-        # Of records without a gap, bins are summed first, and their mean is taken at the end.
-        whole = seen.bins == cells
-        of_whole, with_gaps = np.zeros((runs.size, cells)), np.zeros((runs.size, energies))
-        spectra = np.zeros((runs.size, energies))
-        _add_runs(rows, number, whole, of_whole, with_gaps, spectra)
-        spectrum = with_gaps + of_whole.reshape(-1, energies, angles).mean(axis=2)
-        spectra += np.bincount(number[whole], minlength=runs.size)[:, None]
-        return cls(
-            count=np.bincount(label[label >= 0], minlength=k),
-            measured=there.reshape(k, energies, angles).astype(np.float64),
-            positive=positive.reshape(k, energies, angles).astype(np.float64),
-            shape=shape.reshape(k, energies, angles),
-            level=level.reshape(k, energies, angles),
-            run=runs,
-            spectrum=spectrum,
-            spectra=spectra,
-        )
+        """Take the sums of a few thousand records; see `Sums`, which takes them piece by piece."""
+        sums = Sums(k, flux.shape[1:], run)
+        sums.add(slice(None), flux, labels, measured(flux) if seen is None else seen)
+        return sums.tally()
 
     def __add__(self, other: Tally) -> Tally:
         runs, member = np.unique(np.concatenate([self.run, other.run]), return_inverse=True)
@@ -130,55 +93,152 @@ class Tally:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
+class Sums:
+    """The sums over one block of records, to which its pieces are added.
+
+    Parameters
+    ----------
+    k : int
+    shape : (energies, pitch angles)
+    run : (records,)
+        The run of records that each record of the block belongs to.
+    """
+
+    def __init__(self, k: int, shape: tuple[int, ...], run: Integers) -> None:
+        cells = int(np.prod(shape))
+        self._grid = shape
+        self._runs, self._number = np.unique(run, return_inverse=True)
+        self._count, self._whole = (np.zeros(k, np.int64) for _ in range(2))
+        self._there, self._positive = (np.zeros((k, cells), np.int32) for _ in range(2))
+        self._shape, self._level = (np.zeros((k, cells)) for _ in range(2))
+        # Of records without a gap, bins are summed first, and their mean is taken at the end.
+        self._of_whole = np.zeros((self._runs.size, cells))
+        self._whole_in_run = np.zeros(self._runs.size, np.int64)
+        self._spectrum, self._spectra = (np.zeros((self._runs.size, shape[0])) for _ in range(2))
+
+    def add(
+        self,
+        at: slice,
+        flux: NDArray[np.float32],
+        labels: NDArray[np.integer],
+        seen: Measured,
+    ) -> None:
+        """Add a piece of the block.
+
+        Parameters
+        ----------
+        at : slice
+            Where in the block it is.
+        flux : (records, energies, pitch angles) float32
+            Non-negative, on one grid, NaN where missing.
+        labels : (records,)
+            Negative ones belong to no cluster.
+        seen : Measured
+            What the records measured.
+        """
+        rows = np.ascontiguousarray(flux).reshape(len(flux), self._shape.shape[1])
+        label, number = labels.astype(np.int64), self._number[at]
+        if not len(rows) == label.size == number.size == seen.bins.size:
+            raise ValueError(f"{len(rows)} records, {label.size} labels, {number.size} runs")
+        _add_clusters(
+            rows, label, seen.largest, seen.bins, self._count, self._whole, self._there,
+            self._positive, self._shape, self._level,
+        )  # fmt: skip
+        _add_runs(
+            rows, number, seen.bins, self._of_whole, self._whole_in_run, self._spectrum,
+            self._spectra,
+        )  # fmt: skip
+
+    def tally(self) -> Tally:
+        """The sums of what was added."""
+        cells = (len(self._count), *self._grid)
+        of_whole = self._of_whole.reshape(-1, *self._grid)
+        return Tally(
+            count=self._count,
+            measured=(self._there + self._whole[:, None]).reshape(cells).astype(np.float64),
+            positive=self._positive.reshape(cells).astype(np.float64),
+            shape=self._shape.reshape(cells),
+            level=self._level.reshape(cells),
+            run=self._runs,
+            spectrum=self._spectrum + of_whole.mean(axis=2),
+            spectra=self._spectra + self._whole_in_run[:, None],
+        )
+
+
+# Loops of one sum each: of several at once, the compiler does not take several bins at a time.
+
+
 @compiled
 def _add_clusters(
     rows: NDArray[np.float32],
     label: Integers,
     largest: NDArray[np.float32],
+    bins: NDArray[np.int32],
+    count: Integers,
+    whole: Integers,
     there: NDArray[np.int32],
     positive: NDArray[np.int32],
     shape: Doubles,
     level: Doubles,
 ) -> None:
     zero = np.float32(0)
+    n = rows.shape[1]
     for i in range(rows.shape[0]):
         cluster = label[i]
         if cluster < 0:
             continue
+        count[cluster] += 1
         # A PAD over its maximum has a shape only where that has a reciprocal.
         scale = 1 / np.float64(largest[i]) if largest[i] >= TINY else 0.0
-        for j in range(rows.shape[1]):
-            value = rows[i, j]
-            there[cluster, j] += np.int32(value >= zero)  # a NaN is not
+        row, above, shapes, levels = rows[i], positive[cluster], shape[cluster], level[cluster]
+        for j in range(n):
+            above[j] += np.int32(row[j] > zero)
+        if bins[i] == n:
+            whole[cluster] += 1
+            for j in range(n):
+                shapes[j] += row[j] * scale
+            for j in range(n):
+                levels[j] += row[j]
+            continue
+        seen = there[cluster]
+        for j in range(n):
+            seen[j] += np.int32(row[j] >= zero)  # a NaN is not
+        for j in range(n):
+            value = row[j]
             value = value if value >= zero else zero
-            positive[cluster, j] += np.int32(value > zero)
-            shape[cluster, j] += value * scale
-            level[cluster, j] += value
+            shapes[j] += value * scale
+        for j in range(n):
+            value = row[j]
+            levels[j] += value if value >= zero else zero
 
 
 @compiled
 def _add_runs(
     rows: NDArray[np.float32],
     run: Integers,
-    whole: NDArray[np.bool_],
+    bins: NDArray[np.int32],
     of_whole: Doubles,
-    with_gaps: Doubles,
+    whole: Integers,
+    spectrum: Doubles,
     spectra: Doubles,
 ) -> None:
-    energies = with_gaps.shape[1]
-    angles = rows.shape[1] // max(energies, 1)
+    n, energies = rows.shape[1], spectrum.shape[1]
+    angles = n // max(energies, 1)
     for i in range(rows.shape[0]):
-        own = run[i]
-        if whole[i]:
-            for j in range(rows.shape[1]):
-                of_whole[own, j] += rows[i, j]
+        row = rows[i]
+        if bins[i] == n:
+            own = of_whole[run[i]]
+            for j in range(n):
+                own[j] += row[j]
+            whole[run[i]] += 1
             continue
+        totals, numbers = spectrum[run[i]], spectra[run[i]]
         for energy in range(energies):
             total, number = 0.0, 0
             for j in range(energy * angles, (energy + 1) * angles):
-                if np.isfinite(rows[i, j]):
-                    total += rows[i, j]
+                if np.isfinite(row[j]):
+                    total += row[j]
                     number += 1
             if number:
-                with_gaps[own, energy] += total / number
-                spectra[own, energy] += 1
+                totals[energy] += total / number
+                numbers[energy] += 1
