@@ -6,11 +6,12 @@
 
 Every run is a process of its own, whose memory (with its children's) is watched from outside. The
 rates that a pass is held against are measured by another process just before and just after it:
-reading and decompressing the same store, the matrix products of the same shapes (both by as many
-threads as there are cores or one more, whichever is faster), writing such results, and copying the
-variables beside the flux with xarray. All of the store's files are read once before, so that the rates
-and the passes find them in the system's cache alike, where it holds them. ``--docs`` writes the tables
-and the picture into docs/.
+reading and decompressing the same records, the matrix products of the same shapes (both by as many
+threads as there are cores or as a pass has, whichever is faster), writing rows to scratch (counted
+for the bytes that a pass wrote there), writing such results, and copying the variables beside the
+flux with xarray. All of the store's files are read once before, so that the rates and the passes find
+them in the system's cache alike, where it holds them. ``--docs`` writes the tables and the picture
+into docs/.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ import shutil
 import statistics
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import mission
@@ -39,31 +42,37 @@ AFTER_TRAINING = ("components", "projecting", "clusters", "labelling")
 
 
 class Stages(logging.Handler):
-    """Wall time and bytes read between the messages that begin and end a stage."""
+    """Wall time and bytes read and written between the messages that begin and end a stage."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stages: dict[str, dict[str, float]] = {}
-        self._read_before = 0
+        self._before = (0, 0)
 
     def emit(self, record: logging.LogRecord) -> None:
         if not hasattr(record, "step"):
             return
         if record.seconds is None:
-            self._read_before = bytes_read()
+            self._before = bytes_moved()
             return
-        known = self.stages.setdefault(record.step, {"seconds": 0.0, "bytes": 0})
+        read, written = (now - then for now, then in zip(bytes_moved(), self._before, strict=True))
+        known = self.stages.setdefault(record.step, {"seconds": 0.0, "read": 0, "written": 0})
         known["seconds"] += record.seconds
-        known["bytes"] += bytes_read() - self._read_before
+        known["read"] += read
+        known["written"] += written
 
 
-def bytes_read() -> int:
-    """Bytes that this process has read from files (or their cache); 0 where that is not told."""
+def bytes_moved() -> tuple[int, int]:
+    """Bytes that this process has read from files and written to them (or their cache).
+
+    Zero where the system does not tell.
+    """
     try:
         text = Path("/proc/self/io").read_text()
     except OSError:
-        return 0
-    return int(text.split("rchar:")[1].split()[0])
+        return 0, 0
+    read, written = (int(text.split(name)[1].split()[0]) for name in ("rchar:", "wchar:"))
+    return read, written
 
 
 def cluster(
@@ -102,43 +111,56 @@ def rates(store: str, target: str, records: int) -> dict[str, float]:
     import zarr
     from dask.system import CPU_COUNT
 
+    from xpad.blocks import SPARE_THREADS
+    from xpad.scratch import Scratch
+
+    many = CPU_COUNT + SPARE_THREADS
     ds = xr.open_zarr(store, consolidated=False).isel(Epoch=slice(records))
-    flux, others = ds["FEDU"].data, ds.drop_vars(["FEDU", "Epoch"])
+    flux, others = ds["FEDU"].data, ds.drop_vars(["FEDU", "Epoch"]).data_vars
     features = int(np.prod(flux.shape[1:]))
 
-    def read() -> float:
+    def read(threads: int, part: Any = flux) -> float:
         begun = time.perf_counter()
-        da.map_blocks(lambda block: np.zeros((1,) * block.ndim, np.int8), flux,
-                      chunks=(1,) * flux.ndim, dtype=np.int8).compute()  # fmt: skip
-        return (time.perf_counter() - begun) / len(flux)
-
-    def read_by_more() -> float:
-        with dask.config.set(num_workers=CPU_COUNT + 1):
-            return read()
+        with dask.config.set(num_workers=threads):
+            da.map_blocks(lambda block: np.zeros((1,) * block.ndim, np.int8), part,
+                          chunks=(1,) * part.ndim, dtype=np.int8).compute()  # fmt: skip
+        return (time.perf_counter() - begun) / len(part)
 
     hidden, rows = features // 2, 4096
     kernel = jax.numpy.ones((features, hidden), jax.numpy.float32)
     product = jax.jit(lambda x, w: jax.numpy.dot(x, w, precision="highest"))
     # On the device: of a NumPy array that begins anywhere in memory, JAX would make a copy first.
     block = jax.numpy.asarray(np.random.default_rng(0).random((rows, features), dtype=np.float32))
-    blocks = [block] * 100
 
-    def multiply(threads: int = CPU_COUNT) -> float:
+    def multiply(threads: int) -> float:
+        def one(_: int) -> None:  # its result is let go, as in a pass: new memory takes its time
+            product(block, kernel).block_until_ready()
+
         begun = time.perf_counter()
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda x: product(x, kernel).block_until_ready(), blocks))
-        return (time.perf_counter() - begun) / (rows * len(blocks))
+            list(pool.map(one, range(100)))
+        return (time.perf_counter() - begun) / (rows * 100)
 
-    def multiply_by_more() -> float:
-        return multiply(CPU_COUNT + 1)
-
-    encoded = np.random.default_rng(0).random((16_384, hidden))
+    encoded = np.random.default_rng(0).random((rows, hidden))
 
     def covariance() -> float:
         begun = time.perf_counter()
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda x: x.T @ x, [encoded] * 20))
-        return (time.perf_counter() - begun) / (20 * len(encoded))
+        with ThreadPoolExecutor(many) as pool:
+            list(pool.map(lambda x: x.T @ x, [encoded] * 80))
+        return (time.perf_counter() - begun) / (80 * len(encoded))
+
+    drawn = np.random.default_rng(0).random((800, features), dtype=np.float32)
+    count = max(records // (20 * len(drawn)), 1)
+
+    def spool() -> float:
+        """Seconds a byte of writing a twentieth of the records to files of some hundred rows."""
+        scratch = Scratch(f"{target}-scratch")
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(many) as pool:
+            list(pool.map(lambda number: scratch.put(f"{number}.npy", drawn), range(count)))
+        seconds = time.perf_counter() - begun
+        scratch.remove()
+        return seconds / (count * drawn.nbytes)
 
     rng = np.random.default_rng(0)
     n = 2**20
@@ -163,27 +185,32 @@ def rates(store: str, target: str, records: int) -> dict[str, float]:
             array[:] = values
         return (time.perf_counter() - begun) / n
 
-    def copy() -> float:
+    def copy(chunks: dict[str, int]) -> float:
         shutil.rmtree(target, ignore_errors=True)
         begun = time.perf_counter()
-        chunked = others.chunk(Epoch=2**18)
+        opened = xr.open_zarr(store, consolidated=False, chunks=chunks)
+        chunked = (
+            opened[list(others)].isel(Epoch=slice(records)).drop_vars("Epoch").chunk(Epoch=2**18)
+        )
         plain = {name: {"chunks": (2**18,), "compressors": (codec,)} for name in chunked.data_vars}
         chunked.drop_encoding().to_zarr(target, encoding=plain, consolidated=False)
         return (time.perf_counter() - begun) / len(flux)
 
     from threadpoolctl import threadpool_limits
 
-    def measured(function: Any, times: int) -> float:
-        function()
-        return statistics.median(function() for _ in range(times))
+    def median(function: Any, *arguments: Any, times: int = 5) -> float:
+        function(*arguments)
+        return statistics.median(function(*arguments) for _ in range(times))
 
     with threadpool_limits(1, user_api="blas"):
+        read(many, flux[:1_000_000])
         found = {
-            "read": min(measured(read, 3), measured(read_by_more, 3)),
-            "product": min(measured(multiply, 5), measured(multiply_by_more, 5)),
-            "covariance": measured(covariance, 5),
-            "write": measured(write, 3),
-            "copy": measured(copy, 3),
+            "read": min(read(CPU_COUNT), read(many)),
+            "product": min(median(multiply, CPU_COUNT), median(multiply, many)),
+            "covariance": median(covariance),
+            "spool": spool(),
+            "write": median(write, times=3),
+            "copy": min(copy({}), copy({"Epoch": 2**18})),
         }
     shutil.rmtree(target, ignore_errors=True)
     return found
@@ -192,12 +219,19 @@ def rates(store: str, target: str, records: int) -> dict[str, float]:
 # --------------------------------------------------------------------------------------- the tables
 
 
-def allowed(found: dict[str, float], test: float) -> dict[str, float]:
-    """Seconds a record that each pass takes at the rates of this run; `test` is the share encoded."""
+def allowed(
+    found: dict[str, float], test: float, spooled: Mapping[str, float] = MappingProxyType({})
+) -> dict[str, float]:
+    """Seconds a record that each pass takes at the rates of this run.
+
+    `test` is the share of the records that is encoded, `spooled` the bytes a record that a pass
+    writes to scratch.
+    """
+    scratch = {name: spooled.get(name, 0) * found.get("spool", 0) for name in PASSES}
     return {
-        "reading": found["read"],
+        "reading": found["read"] + scratch["reading"],
         "components": found["read"] + test * (found["product"] + found["covariance"]),
-        "projecting": found["read"] + test * found["product"],
+        "projecting": found["read"] + test * found["product"] + scratch["projecting"],
         "labelling": found["read"] + 2 * found["product"] + found["write"] + found["copy"],
     }
 
@@ -212,7 +246,7 @@ def measured(
             with path.open("rb", buffering=0) as file:
                 while file.read(2**24):
                     pass
-    about = {"store": str(store), "target": str(where / "rates.zarr"), "records": 2_000_000}
+    about = {"store": str(store), "target": str(where / "rates.zarr"), "records": records}
     before = processes.run(__file__, "rates", **about)
     run = processes.run(__file__, "cluster", store=str(store), target=target, records=records,
                         memory=memory, options=options)  # fmt: skip
@@ -226,29 +260,32 @@ def table(run: dict[str, Any]) -> str:
     """Stages of one run."""
     records, found = run["records"], run["rates"]
     settings = {"train": 0.2, "validation": 0.2} | run["options"]
-    own = allowed(found, 1 - settings["train"] - settings["validation"])
+    spooled = {name: stage["written"] / records for name, stage in run["stages"].items()}
+    own = allowed(found, 1 - settings["train"] - settings["validation"], spooled)
     lines = [
         f"{records:,} records, {run['labelled']:,} labelled, k = {run['k']}, "
         f"{run['trained']:,} training records, at most {run['options']['epochs']} epochs, "
         f"memory={run['memory']}",
         "",
-        "| stage | seconds | µs a record | GB read | at the run's own rates, µs | share, at least "
-        f"{AT_LEAST:.0%} |",
-        "|---|---|---|---|---|---|",
+        "| stage | seconds | µs a record | GB read | GB written | at the run's own rates, µs | share, "
+        f"at least {AT_LEAST:.0%} |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, stage in run["stages"].items():
         each = 1e6 * stage["seconds"] / records
         limit = f"{1e6 * own[name]:.2f} | {own[name] / (each / 1e6):.0%}" if name in own else " | "
         lines.append(
-            f"| {name} | {stage['seconds']:.1f} | {each:.2f} | {stage['bytes'] / 1e9:.2f} | {limit} |"
+            f"| {name} | {stage['seconds']:.1f} | {each:.2f} | {stage['read'] / 1e9:.2f} | "
+            f"{stage['written'] / 1e9:.2f} | {limit} |"
         )
     rest = run["seconds"] - sum(stage["seconds"] for stage in run["stages"].values())
-    lines.append(f"| the rest | {rest:.1f} | {1e6 * rest / records:.2f} | | | |")
+    lines.append(f"| the rest | {rest:.1f} | {1e6 * rest / records:.2f} | | | | |")
     lines += [
         "",
         f"{run['seconds']:.0f} s in all; peak memory of the process tree {run['peak_rss'] / 2**30:.2f} GiB. "
         f"Own rates, µs a record: read and decompress {1e6 * found['read']:.2f}, one product "
-        f"{1e6 * found['product']:.2f}, covariance {1e6 * found['covariance']:.2f}, "
+        f"{1e6 * found['product']:.2f}, covariance {1e6 * found['covariance']:.2f}, write a GB to "
+        f"scratch {1e9 * found['spool']:.2f} s, "
         f"write the results {1e6 * found['write']:.2f}, copy L, MLT and the like with xarray "
         f"{1e6 * found['copy']:.2f}.",
     ]
