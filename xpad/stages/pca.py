@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xpad.compiled import compiled_in_any_order
+from xpad.compiled import compiled, compiled_in_any_order
 from xpad.errors import NotEnoughDataError, OptionError
 
 __all__ = ["PCA", "Moments", "from_moments", "inverse", "project"]
@@ -71,8 +71,9 @@ class Moments:
             )
         total, outer = np.zeros(about.shape), np.zeros(about.shape * 2)
         for start in range(0, len(rows), CHUNK_ROWS):
-            shifted = rows[start : start + CHUNK_ROWS] - about
-            total += shifted.sum(axis=0)
+            chunk = _floats(rows[start : start + CHUNK_ROWS])
+            shifted = np.empty(chunk.shape)
+            _shift(chunk, about, shifted, total)
             outer += shifted.T @ shifted
         if not np.isfinite(total).all():
             raise OptionError("rows are not all finite: leave out the records that are not usable")
@@ -88,7 +89,7 @@ class Moments:
         )
 
     def _about(self, shift: Float64) -> Moments:
-        if np.array_equal(shift, self.shift):
+        if shift is self.shift or np.array_equal(shift, self.shift):
             return self
         step = self.shift - shift
         cross = np.outer(step, self.total)
@@ -171,14 +172,28 @@ def project(pca: PCA, x: ArrayLike) -> NDArray[np.float32]:
            [ 0.   ],
            [ 1.414]], dtype=float32)
     """
-    rows = np.ascontiguousarray(x)
-    if rows.dtype not in (np.float32, np.float64):
-        rows = rows.astype(np.float64)
+    rows = _floats(np.asarray(x))
     if rows.ndim != 2 or rows.shape[1] != pca.mean.size:
         raise OptionError(f"rows have shape {rows.shape}; wanted (rows, {pca.mean.size})")
     out = np.empty((len(rows), len(pca.components)), np.float32)
     _project(rows, pca.mean, np.ascontiguousarray(pca.components), out)
     return out
+
+
+def _floats(rows: NDArray[Any]) -> NDArray[Any]:
+    """Rows in C order, as float32 where they are, else as float64."""
+    known = rows.dtype in (np.float32, np.float64) and rows.dtype.isnative
+    return np.ascontiguousarray(rows, dtype=rows.dtype if known else np.float64)
+
+
+@compiled
+def _shift(rows: NDArray[Any], about: Float64, shifted: Float64, total: Float64) -> None:
+    for i in range(rows.shape[0]):
+        row, own = rows[i], shifted[i]
+        for j in range(about.size):
+            own[j] = row[j] - about[j]
+        for j in range(about.size):
+            total[j] += own[j]
 
 
 @compiled_in_any_order
