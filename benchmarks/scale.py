@@ -42,24 +42,25 @@ AFTER_TRAINING = ("components", "projecting", "clusters", "labelling")
 
 
 class Stages(logging.Handler):
-    """Wall time and bytes read and written between the messages that begin and end a stage."""
+    """Wall and CPU time, bytes read and written between the messages that begin and end a stage."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stages: dict[str, dict[str, float]] = {}
-        self._before = (0, 0)
+        self._before = (0.0, 0, 0)
 
     def emit(self, record: logging.LogRecord) -> None:
         if not hasattr(record, "step"):
             return
         if record.seconds is None:
-            self._before = bytes_moved()
+            self._before = (time.process_time(), *bytes_moved())
             return
-        read, written = (now - then for now, then in zip(bytes_moved(), self._before, strict=True))
-        known = self.stages.setdefault(record.step, {"seconds": 0.0, "read": 0, "written": 0})
+        now = (time.process_time(), *bytes_moved())
+        moved = dict(zip(("cpu", "read", "written"), now, strict=True))
+        known = self.stages.setdefault(record.step, dict.fromkeys(("seconds", *moved), 0.0))
         known["seconds"] += record.seconds
-        known["read"] += read
-        known["written"] += written
+        for (name, value), then in zip(moved.items(), self._before, strict=True):
+            known[name] += value - then
 
 
 def bytes_moved() -> tuple[int, int]:
@@ -267,19 +268,19 @@ def table(run: dict[str, Any]) -> str:
         f"{run['trained']:,} training records, at most {run['options']['epochs']} epochs, "
         f"memory={run['memory']}",
         "",
-        "| stage | seconds | µs a record | GB read | GB written | at the run's own rates, µs | share, "
-        f"at least {AT_LEAST:.0%} |",
-        "|---|---|---|---|---|---|---|",
+        "| stage | seconds | cores busy | GB read | GB written | µs a record | at the run's own rates, µs "
+        f"| share, at least {AT_LEAST:.0%} |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, stage in run["stages"].items():
         each = 1e6 * stage["seconds"] / records
         limit = f"{1e6 * own[name]:.2f} | {own[name] / (each / 1e6):.0%}" if name in own else " | "
         lines.append(
-            f"| {name} | {stage['seconds']:.1f} | {each:.2f} | {stage['read'] / 1e9:.2f} | "
-            f"{stage['written'] / 1e9:.2f} | {limit} |"
+            f"| {name} | {stage['seconds']:.1f} | {stage['cpu'] / max(stage['seconds'], 1e-9):.2f} | "
+            f"{stage['read'] / 1e9:.2f} | {stage['written'] / 1e9:.2f} | {each:.2f} | {limit} |"
         )
     rest = run["seconds"] - sum(stage["seconds"] for stage in run["stages"].values())
-    lines.append(f"| the rest | {rest:.1f} | {1e6 * rest / records:.2f} | | | | |")
+    lines.append(f"| the rest | {rest:.1f} | | | | {1e6 * rest / records:.2f} | | |")
     lines += [
         "",
         f"{run['seconds']:.0f} s in all; peak memory of the process tree {run['peak_rss'] / 2**30:.2f} GiB. "

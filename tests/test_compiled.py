@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from xpad.clean import Limits, clean_flux, clean_records, limits_of
 from xpad.compiled import compiled
 from xpad.measured import measured, note_measured
-from xpad.tally import Tally
+from xpad.tally import Sums, Tally
 
 VALUES = st.sampled_from(np.array([np.nan, 0, 1e-45, 1e-39, 0.5, 1, 3, 2e8, 9.9e29], np.float32))
 PADS = hnp.arrays(np.float32, hnp.array_shapes(min_dims=3, max_dims=3, max_side=9), elements=VALUES)
@@ -64,6 +64,21 @@ def test_what_a_record_measured(flux, order):
     np.testing.assert_array_equal(found.bins, np.isfinite(flux).sum(axis=(1, 2)))
     np.testing.assert_array_equal(found.positive, (flux > 0).sum(axis=(1, 2)))
     np.testing.assert_array_equal(found.largest, np.nan_to_num(flux).max(axis=(1, 2)))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(PADS, ORDERS, st.sampled_from([(), (3.0,), (1.0, 2e8)]))
+def test_what_a_record_measured_before_it_is_cleaned(flux, order, fills):
+    flux[flux == 0] = -1e31
+    flux[flux == np.float32(0.5)] = np.inf
+    limits = Limits(fills, 1e-39, 1e29)
+    clean = clean_flux(flux, limits)
+    found, expected = measured(order(flux), limits), measured(clean)
+    for name in ("bins", "positive", "largest"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    ever = np.zeros(flux.shape[1:], bool)
+    note_measured(order(flux), ever, limits)
+    np.testing.assert_array_equal(ever, np.isfinite(clean).any(axis=0))
 
 
 def test_infinity_is_no_measurement():
@@ -121,6 +136,28 @@ def test_sums_over_clusters_and_runs(flux, order, k, data):
         np.testing.assert_allclose(tally.spectrum[i], means[own].sum(axis=0), rtol=1e-12)
         np.testing.assert_array_equal(tally.spectra[i], (number[own] > 0).sum(axis=0))
     assert tally.spectrum.shape == (len(tally.run), energies)
+
+
+@settings(deadline=None)
+@given(PADS, st.integers(1, 4), st.data())
+def test_sums_piece_by_piece(flux, k, data):
+    n = len(flux)
+    labels = data.draw(hnp.arrays(np.int16, n, elements=st.integers(-1, k - 1)))
+    run = data.draw(hnp.arrays(np.int64, n, elements=st.integers(3, 6)))
+    cut = data.draw(st.integers(0, n))
+    sums = Sums(k, flux.shape[1:], run)
+    for at in (slice(cut), slice(cut, None)):
+        sums.add(at, flux[at], labels[at], measured(flux[at]))
+    found, whole = sums.tally().arrays(), Tally.of(flux, labels, k, run).arrays()
+    for name, values in whole.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-12, err_msg=name)
+
+
+def test_sums_of_pieces_that_do_not_fit():
+    flux = np.ones((3, 2, 2), np.float32)
+    sums = Sums(2, (2, 2), np.zeros(5, np.int64))
+    with pytest.raises(ValueError, match="3 records, 3 labels, 2 runs"):
+        sums.add(slice(2), flux, np.zeros(3, np.int16), measured(flux))
 
 
 @settings(deadline=None)

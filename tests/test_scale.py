@@ -9,15 +9,21 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import QUICK, computes, made
+from dask.callbacks import Callback
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import xpad
-from xpad import grouping, memory, sample
+from xpad import grouping, memory, sample, survey
 from xpad.blocks import Records
 from xpad.checkpoint import Checkpoint, require_equal
+from xpad.clean import Limits
 from xpad.components import Components
 from xpad.errors import OptionError
+from xpad.flux import raw_flux
+from xpad.presets import resolve
+from xpad.regrid import Grid
 from xpad.scratch import Scratch, temporary
 from xpad.stages.deal import Deal
 
@@ -171,6 +177,56 @@ def test_every_record_has_one_position_whatever_the_blocks(shape, chunks, names)
         assert records.run(_total, combine=np.add) == array.sum()
     np.testing.assert_array_equal(*found)
     np.testing.assert_array_equal(found[0], array.transpose("a", "b", ...).values.reshape(-1, 3))
+
+
+def test_a_block_is_read_and_worked_on_by_one_task(tmp_path, small):
+    """Whatever transposes lie between: a block goes to no other thread, nor to another worker."""
+    small.chunk(time=100).to_zarr(tmp_path / "small.zarr", consolidated=False)
+    ds = xpad.open_dataset(tmp_path / "small.zarr")
+    records = survey.flux_records(raw_flux(ds))
+    with Counted() as tasks:
+        blocks = records.run(lambda *block: block[-1].size, name="work")
+    assert sum(blocks) == small.sizes["time"]
+    # Beside one a block, those that gather the results.
+    assert len(records) > 5
+    assert tasks.count <= len(records) + 2
+
+
+class Counted(Callback):
+    count = 0
+
+    def _pretask(self, key, dsk, state):
+        self.count += 1
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    flux=hnp.arrays(
+        np.float32,
+        (40, 3, 4),
+        elements=st.sampled_from(np.array([-1e31, 0, 0.5, 2, 7, 1e30], "f4")),
+    ),
+    fills=st.sampled_from([(), (7.0,)]),
+    method=st.sampled_from(["max", "max_energy"]),
+    coverage=st.sampled_from([0.0, 0.5]),
+    swapped=st.booleans(),
+)
+def test_values_are_counted_where_they_lie_as_after_cleaning(
+    flux, fills, method, coverage, swapped
+):
+    grid = Grid(np.arange(1.0, 4), np.array([20.0, 60, 100, 160]), "MeV")
+    own = resolve("killey2023", {"normalise": method, "min_coverage": coverage})
+    if swapped:
+        flux = np.ascontiguousarray(flux.swapaxes(1, 2)).swapaxes(1, 2)
+    chosen = np.arange(40) % 3 == 0
+    found = []
+    for look in (survey._look_once, survey._look_by_pieces):
+        ever = np.zeros(grid.shape, bool)
+        limits = Limits(fills, 0.0, 1e29)
+        parts = zip(*look(flux, None, None, limits, chosen, grid, own, ever), strict=True)
+        found.append([ever, *(np.concatenate(part) for part in parts)])
+    for once, by_pieces in zip(*found, strict=True):
+        np.testing.assert_array_equal(once, by_pieces)
 
 
 def _rows(block, position):

@@ -141,3 +141,13 @@ def test_rows_of_another_width_are_refused(width):
 def test_rows_of_other_types(dtype):
     pca, x = fit(rows(20, 5), 2), np.arange(10.0).reshape(2, 5)
     np.testing.assert_array_equal(project(pca, x.astype(dtype)), project(pca, x))
+
+
+@pytest.mark.parametrize("dtype", ["f2", ">f4", "f4", ">f8", "i4"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_moments_of_other_types(dtype, order):
+    x = np.asarray(np.arange(40.0).reshape(8, 5) % 7, dtype, order=order)
+    shift = np.arange(5.0) / 3
+    found, shifted = Moments.of(x, shift), x.astype(float) - shift
+    np.testing.assert_allclose(found.total, shifted.sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.outer, shifted.T @ shifted, rtol=1e-12)

@@ -118,7 +118,7 @@ def label_block(
         pads = model.pads(*piece)
         own = model.columns(pads)
         columns[at, :3], columns[at, 4:] = own[:, :3], own[:, 3:]
-        sums.add(at, pads.flux, own[:, 0], pads.seen)
+        sums.add(at, pads.flux, own[:, 0].astype(np.int16), pads.seen)
     columns[:, 3] = -1
     if split is not None:
         columns[:, 3] = np.where(columns[:, 1] == OK, split.split(position), -1)
