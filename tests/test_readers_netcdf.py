@@ -121,23 +121,6 @@ def test_files_that_do_not_fit_together(tmp_path: Path, example: xr.Dataset) -> 
         open_dataset(tmp_path / "*.nc")
 
 
-def test_short_chunks_of_the_records_alone_are_read_several_at_once(tmp_path: Path) -> None:
-    n = 70
-    values = np.arange(3.0 * n).reshape(n, 3)
-    ds = xr.Dataset({"J": (("time", "E"), values), "L": ("time", values[:, 0])})
-    ds.chunk(time=20).to_zarr(tmp_path / "a.zarr", consolidated=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xpad.readers.zarr.AT_ONCE", 50)
-        found = open_dataset(tmp_path / "a.zarr")
-        assert found["J"].chunks[0] == (20, 20, 20, 10)
-        assert found["L"].chunks[0] == (40, 30)
-        asked = open_dataset(tmp_path / "a.zarr", chunks={"time": 10})
-        assert asked["L"].chunks[0] == (10,) * 7
-    assert open_dataset(tmp_path / "a.zarr")["L"].chunks[0] == (n,)
-    assert found.unify_chunks().chunks["time"] == (20, 20, 20, 10)
-    xr.testing.assert_equal(found, ds)
-
-
 def test_url(example: xr.Dataset) -> None:
     pytest.importorskip("fsspec")
     example.drop_vars("text").to_zarr("memory://xpad-test.zarr", consolidated=False)

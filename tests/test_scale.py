@@ -229,6 +229,23 @@ def test_values_are_counted_where_they_lie_as_after_cleaning(
         np.testing.assert_array_equal(once, by_pieces)
 
 
+def test_a_block_without_records_changes_nothing(small):
+    """Also where its energies are more than the grid's, which the background has a number for each."""
+    energies = small.energy.values
+    table = np.where((np.arange(small.sizes["time"]) % 3 == 0)[:, None], 1.07, 1.0) * energies
+    low, high = energies[[0, -2]] * (0.9, 1.01)
+    varying = small.drop_vars("energy").assign_coords(table=(("time", "energy"), table))
+    varying["table"].attrs = small.energy.attrs
+    varying.FEDU.attrs["DEPEND_2"] = "table"
+    own = {**QUICK, "energies": (low, high), "background": (1.0,) * (energies.size - 1)}
+    half = small.sizes["time"] // 2
+    found = [
+        varying.chunk(time=chunks).pad.cluster(**own)
+        for chunks in ((half, half), (0, half, 0, half))
+    ]
+    assert_same(found[1], found[0])
+
+
 def _rows(block, position):
     return position, block.reshape(-1, 3)
 

@@ -20,6 +20,7 @@ from conftest import QUICK, made
 import xpad
 from xpad import writing
 from xpad.errors import NotEnoughDataError, OptionError
+from xpad.longer import in_longer_blocks
 from xpad.paths import remove
 from xpad.quicklook import quicklook
 
@@ -631,3 +632,25 @@ def test_what_is_no_place_is_refused(ds, tmp_path, monkeypatch, option):
     with pytest.raises(OptionError, match=next(iter(option))):
         xpad.cluster_to_zarr(ds, "out.zarr", **QUICK, **option)
     assert os.listdir(tmp_path) == []
+
+
+def test_short_blocks_of_a_store_are_read_several_at_once(tmp_path):
+    values = np.arange(210.0).reshape(70, 3)
+    ds = xr.Dataset({"J": (("time", "E"), values), "L": ("time", values[:, 0])})
+    ds.chunk(time=20).to_zarr(tmp_path / "a.zarr", consolidated=False)
+    for found in (
+        xpad.open_dataset(tmp_path / "a.zarr"),
+        xr.open_zarr(tmp_path / "a.zarr", consolidated=False),
+    ):
+        longer = in_longer_blocks(found.L.variable, "time", 40)
+        assert longer.chunks == ((40, 30),)
+        xr.testing.assert_identical(longer.load(), found.L.variable.load())
+        for other in (
+            found.L[:50].variable,
+            (2 * found.L).variable,
+            found.J.variable,
+            found.compute().chunk(time=20).L.variable,
+            found.compute().L.variable,
+        ):
+            assert in_longer_blocks(other, "time", 40) is other
+        assert in_longer_blocks(found.L.variable, "time", 20) is found.L.variable

@@ -21,7 +21,8 @@ ROWS = 65_536
 """Records of an in-memory array that are worked on at once, to bound temporary arrays."""
 FAN_IN = 8
 SPARE_THREADS = 2
-"""Threads beyond the number of cores: those that read wait for Zarr's own, and each for Python."""
+"""Threads beyond the number of cores, since a thread that reads waits for Zarr's own threads, and any
+thread for the others while these are in Python."""
 
 Function = Callable[..., Any]
 Combine = Callable[[Any, Any], Any]

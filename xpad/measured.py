@@ -38,9 +38,9 @@ def measured(flux: Floats, limits: Limits | None = None) -> Measured:
     Parameters
     ----------
     flux : (records, energies, pitch angles) float32
-        NaN where missing.
+        Clean: NaN where missing.
     limits : Limits, optional
-        What is missing besides, in a flux that is not cleaned.
+        Of a flux that is not clean: what counts as measured.
 
     Examples
     --------
@@ -58,7 +58,10 @@ def measured(flux: Floats, limits: Limits | None = None) -> Measured:
 
 
 def note_measured(flux: Floats, ever: NDArray[np.bool_], limits: Limits | None = None) -> None:
-    """Mark the bins, in `ever` (energies, pitch angles), that some record of `flux` measured."""
+    """Mark the bins, in `ever` (energies, pitch angles), that some record of `flux` measured.
+
+    The flux is clean, or has `limits`, as for `measured`.
+    """
     flux, low, high = _within(flux, limits)
     _note(flux, low, high, ever)
 

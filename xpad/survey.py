@@ -138,11 +138,14 @@ def _survey(
     splitter: Splitter | None,
     scratch: Scratch | None,
 ) -> _Seen:
-    chosen = splitter.drawn(position) if splitter is not None else np.zeros(position.size, bool)
     ever = np.zeros(grid.shape, dtype=bool)
+    if position.size == 0:
+        rows = np.empty((0, *grid.shape), np.float32)
+        return _Seen(np.empty(0, np.int8), None, ever, Drawn.of(rows, position, scratch))
+    chosen = splitter.drawn(position) if splitter is not None else np.zeros(position.size, bool)
     given = (flux, energy_table, pitch_angle_table, limits)
     as_it_is = energy_table is None and pitch_angle_table is None and counts_as_it_is(settings)
-    look = _look_once if as_it_is or position.size == 0 else _look_by_pieces
+    look = _look_once if as_it_is else _look_by_pieces
     looks = list(look(*given, chosen, grid, settings, ever))
     bins, positive, bad_axis, drawn, rows = (np.concatenate(p) for p in zip(*looks, strict=True))
     codes = record_flags(
@@ -167,7 +170,7 @@ def _look_once(
     settings: Settings,
     ever: NDArray[np.bool_],
 ) -> Iterator[_Look]:
-    """Count the values of static axes where they lie; only the drawn records are copied."""
+    """Count the values of static axes where they lie; as a rule, only drawn records are copied."""
     values = in_one_piece(flat_records(flux, None, None)[0])
     seen = measured(values, limits)
     note_measured(values, ever, limits)

@@ -27,6 +27,7 @@ from xpad.clean import Limits, limits_of
 from xpad.errors import ModelStoreError, OptionError
 from xpad.fitting import fit_flux
 from xpad.flux import raw_flux
+from xpad.longer import in_longer_blocks
 from xpad.model import Model
 from xpad.places import UNFINISHED, Place
 from xpad.presets import DEFAULT_PRESET, resolve
@@ -458,7 +459,9 @@ class Output:
         missing = [(n, at) for n, at in enumerate(layout.regions()) if _region(n) not in done]
         results = self._results(kept)
         others = {
-            n: v for n, v in kept.variables.items() if n not in results and _by_region(v, layout)
+            n: in_longer_blocks(v, layout.dim, layout.chunk)
+            for n, v in kept.variables.items()
+            if n not in results and _by_region(v, layout)
         }
         group = _opened(self.place)
         dims = kept[f"{self.prefix}_label"].dims

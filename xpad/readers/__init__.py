@@ -38,9 +38,8 @@ def open_dataset(
         of the files lacks it.
     chunks : "auto", int, dict or None
         "auto": dask arrays, chunked along the records (about a file, 4 to 128 MiB for the largest
-        variable, all of one length so that Zarr takes them; a Zarr store's own chunks, several of
-        them at once for variables of the records alone, which `unify_chunks` evens out); None: no
-        dask, read when first needed; otherwise as in `xarray.Dataset.chunk`.
+        variable, all of one length so that Zarr takes them); None: no dask, read when first
+        needed; otherwise as in `xarray.Dataset.chunk`.
     on_error : {"raise", "skip"}
         With "skip", CDF files and das2 streams that cannot be read are left out with an
         `XpadWarning` and listed in ``attrs["xpad_skipped"]``.

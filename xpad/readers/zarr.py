@@ -12,10 +12,6 @@ from xpad.readers.notice import notice
 
 __all__ = ["read_zarr"]
 
-AT_ONCE = 2**18
-"""Records of a variable without further dimensions that are read at once, where its chunks are
-shorter: every read takes its millisecond, whatever its length."""
-
 
 def read_zarr(paths: Sequence[str], variable: str | Collection[str] | None = None) -> xr.Dataset:
     """Open the root of Zarr stores.
@@ -30,8 +26,7 @@ def read_zarr(paths: Sequence[str], variable: str | Collection[str] | None = Non
     Returns
     -------
     xarray.Dataset
-        Lazily indexed; the chunks of the store are the preferred ones, or several of them where a
-        variable has no further dimension.
+        Lazily indexed; the chunks of the store are the preferred ones.
 
     Raises
     ------
@@ -39,17 +34,7 @@ def read_zarr(paths: Sequence[str], variable: str | Collection[str] | None = Non
         If a store cannot be read, or has no variables at its root (a saved model).
     """
     dataset = join([_open_one(path) for path in paths], paths)
-    dataset = storable(select(dataset, variable, paths[0]))
-    for one in dataset.variables.values():
-        _prefer_longer_chunks(one)
-    return dataset
-
-
-def _prefer_longer_chunks(variable: xr.Variable) -> None:
-    preferred = variable.encoding.get("preferred_chunks", {})
-    if len(preferred) == variable.ndim == 1:
-        (dim, length), *_ = preferred.items()
-        variable.encoding["preferred_chunks"] = {dim: length * max(AT_ONCE // max(length, 1), 1)}
+    return storable(select(dataset, variable, paths[0]))
 
 
 def _open_one(path: str) -> xr.Dataset:
