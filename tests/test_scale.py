@@ -23,7 +23,7 @@ from xpad.components import Components
 from xpad.errors import OptionError
 from xpad.flux import raw_flux
 from xpad.presets import resolve
-from xpad.regrid import Grid
+from xpad.regrid import Grid, pieces
 from xpad.scratch import Scratch, temporary
 from xpad.stages.deal import Deal
 
@@ -208,25 +208,21 @@ class Counted(Callback):
     ),
     fills=st.sampled_from([(), (7.0,)]),
     method=st.sampled_from(["max", "max_energy"]),
-    coverage=st.sampled_from([0.0, 0.5]),
     swapped=st.booleans(),
 )
-def test_values_are_counted_where_they_lie_as_after_cleaning(
-    flux, fills, method, coverage, swapped
-):
+def test_values_are_counted_where_they_lie_as_after_cleaning(flux, fills, method, swapped):
     grid = Grid(np.arange(1.0, 4), np.array([20.0, 60, 100, 160]), "MeV")
-    own = resolve("killey2023", {"normalise": method, "min_coverage": coverage})
+    own = resolve("killey2023", {"normalise": method})
     if swapped:
         flux = np.ascontiguousarray(flux.swapaxes(1, 2)).swapaxes(1, 2)
     chosen = np.arange(40) % 3 == 0
-    found = []
-    for look in (survey._look_once, survey._look_by_pieces):
-        ever = np.zeros(grid.shape, bool)
-        limits = Limits(fills, 0.0, 1e29)
-        parts = zip(*look(flux, None, None, limits, chosen, grid, own, ever), strict=True)
-        found.append([ever, *(np.concatenate(part) for part in parts)])
-    for once, by_pieces in zip(*found, strict=True):
-        np.testing.assert_array_equal(once, by_pieces)
+    limits, evers = Limits(fills, 0.0, 1e29), np.zeros((2, *grid.shape), bool)
+    once = survey._look_once(flux, limits, chosen, grid, own, evers[0])
+    ((at, piece),) = pieces(flux, None, None, limits)
+    cleaned = survey._look(at, piece, chosen, grid, own, evers[1])
+    np.testing.assert_array_equal(*evers)
+    for one, other in zip(once, cleaned, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_block_without_records_changes_nothing(small):

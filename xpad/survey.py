@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -140,13 +139,13 @@ def _survey(
 ) -> _Seen:
     ever = np.zeros(grid.shape, dtype=bool)
     if position.size == 0:
-        rows = np.empty((0, *grid.shape), np.float32)
-        return _Seen(np.empty(0, np.int8), None, ever, Drawn.of(rows, position, scratch))
+        return _Seen(np.empty(0, np.int8), None, ever, None)
     chosen = splitter.drawn(position) if splitter is not None else np.zeros(position.size, bool)
-    given = (flux, energy_table, pitch_angle_table, limits)
-    as_it_is = energy_table is None and pitch_angle_table is None and counts_as_it_is(settings)
-    look = _look_once if as_it_is else _look_by_pieces
-    looks = list(look(*given, chosen, grid, settings, ever))
+    if energy_table is None and pitch_angle_table is None and counts_as_it_is(settings):
+        looks = [_look_once(flux, limits, chosen, grid, settings, ever)]
+    else:
+        parts = pieces(flux, energy_table, pitch_angle_table, limits)
+        looks = [_look(at, piece, chosen, grid, settings, ever) for at, piece in parts]
     bins, positive, bad_axis, drawn, rows = (np.concatenate(p) for p in zip(*looks, strict=True))
     codes = record_flags(
         bins, positive, bad_axis, n_features=0, min_positive=settings.min_positive
@@ -156,20 +155,18 @@ def _survey(
     return _Seen(codes, counted, ever, kept)
 
 
-_Look = tuple[Counts, Counts, NDArray[np.bool_], NDArray[np.bool_], Floats]
+_Looked = tuple[Counts, Counts, NDArray[np.bool_], NDArray[np.bool_], Floats]
 """Measured bins, positive bins, bad axis, drawn: each (records,); and the drawn rows, normalised."""
 
 
 def _look_once(
     flux: Any,
-    _energies: Any,
-    _pitch_angles: Any,
     limits: Limits,
     chosen: NDArray[np.bool_],
     grid: Grid,
     settings: Settings,
     ever: NDArray[np.bool_],
-) -> Iterator[_Look]:
+) -> _Looked:
     """Count the values of static axes where they lie; as a rule, only drawn records are copied."""
     values = in_one_piece(flat_records(flux, None, None)[0])
     seen = measured(values, limits)
@@ -177,25 +174,22 @@ def _look_once(
     drawn = chosen & (seen.positive > 0)
     clean = clean_records(values, limits, np.flatnonzero(drawn))
     pads = prepare(clean, None, None, grid, settings)
-    yield seen.bins, seen.positive, np.zeros(len(values), bool), drawn, pads.normalised()
+    return seen.bins, seen.positive, np.zeros(len(values), bool), drawn, pads.normalised()
 
 
-def _look_by_pieces(
-    flux: Any,
-    energy_table: Any,
-    pitch_angle_table: Any,
-    limits: Limits,
+def _look(
+    at: Any,
+    piece: tuple[Any, Any, Any],
     chosen: NDArray[np.bool_],
     grid: Grid,
     settings: Settings,
     ever: NDArray[np.bool_],
-) -> Iterator[_Look]:
-    """Clean the records and put them on the grid first."""
-    for at, piece in pieces(flux, energy_table, pitch_angle_table, limits):
-        pads = prepare(*piece, grid, settings)
-        note_measured(pads.flux, ever)
-        drawn = chosen[at] & (pads.n_positive > 0)
-        yield pads.n_measured, pads.n_positive, pads.bad_axis, drawn, pads.normalised(drawn)
+) -> _Looked:
+    """The same of a clean piece and its tables, put on the grid first."""
+    pads = prepare(*piece, grid, settings)
+    note_measured(pads.flux, ever)
+    drawn = chosen[at] & (pads.n_positive > 0)
+    return pads.n_measured, pads.n_positive, pads.bad_axis, drawn, pads.normalised(drawn)
 
 
 def survey(
