@@ -122,6 +122,28 @@ def test_ward_on_a_sample_finds_the_same_groups():
 # ------------------------------------------------------------------------------------------ parts
 
 
+def test_few_statistics_of_many_parts_are_held():
+    """Those of cells take tens of megabytes each."""
+
+    class Held:
+        alive = most = 0
+
+        def __init__(self, n):
+            self.n = n
+            Held.alive += 1
+            Held.most = max(Held.most, Held.alive)
+
+        def __del__(self):
+            Held.alive -= 1
+
+        def __add__(self, other):
+            return Held(self.n + other.n)
+
+    total = over(np.ones((4000, 1, 3)))(lambda part: Held(len(part)))
+    assert total.n == 4000
+    assert Held.most <= 7
+
+
 def pickled(parts):
     """Reduce over parts as another process would do it: the function is pickled."""
     inner = over(parts)

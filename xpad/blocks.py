@@ -132,8 +132,8 @@ class Records:
         import dask.array as da
 
         objects = self._objects(function, f"{name}-{uuid4().hex}", kwargs)
-        in_pool = {} if pool is None else {"pool": pool}
-        with one_blas_thread(), _spare_threads() if pool is None else nullcontext():
+        threads = _threads() if pool is None else nullcontext({"pool": pool})
+        with one_blas_thread(), threads as in_pool:
             if combine is None:
                 return list(objects.compute(**in_pool).ravel())
             fold = partial(_fold, combine=combine)
@@ -243,15 +243,23 @@ def _in_threads() -> bool:
     return get_scheduler() in (None, dask.threaded.get)
 
 
-def _spare_threads() -> Any:
-    """Have dask run more threads than there are cores, where nobody chose otherwise."""
+@contextmanager
+def _threads() -> Iterator[dict[str, Executor]]:
+    """Have dask run more threads than there are cores, where nobody chose otherwise.
+
+    They end with the pass: the memory that each keeps for its blocks is the next pass's then.
+    """
     import dask
     from dask.system import CPU_COUNT
 
     chosen = not _in_threads() or any(
         dask.config.get(name, None) is not None for name in ("scheduler", "num_workers", "pool")
     )
-    return nullcontext() if chosen else dask.config.set(num_workers=CPU_COUNT + SPARE_THREADS)
+    if chosen:
+        yield {}
+        return
+    with ThreadPoolExecutor(CPU_COUNT + SPARE_THREADS) as pool:
+        yield {"pool": pool}
 
 
 def positions(

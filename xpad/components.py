@@ -69,7 +69,9 @@ class Components:
 
 def _reduced_here(function: Callable[[Any], T], parts: Iterable[Any]) -> T:
     """In threads of this process, with few results held at a time."""
-    with ThreadPoolExecutor() as pool:
+    from dask.system import CPU_COUNT
+
+    with ThreadPoolExecutor(CPU_COUNT) as pool:
         results: Iterable[Any] = in_order(pool, function, parts, ahead=AHEAD)
         return over(results)(_same)
 

@@ -262,6 +262,7 @@ def _fit_cells(components: Components, bandwidth: float, s: Settings) -> _Groups
     """The same from sums over the records, a few passes over their components."""
     size = (bandwidth if bandwidth > 0 else 1.0) / meanshift.CELLS_PER_BANDWIDTH
     cells = components.reduce(partial(meanshift.Cells.of, size=size))
+    release()
     modes = np.empty((0, components.sample.shape[1]))
     if bandwidth > 0:
         modes = meanshift.modes_of_cells(cells, bandwidth).modes

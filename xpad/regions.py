@@ -22,7 +22,7 @@ from xpad.tally import Sums, Tally
 from xpad.usable import OK
 
 CHUNK = 2**18
-REGION = 2**19
+REGION = 2**18
 """Records in a chunk of the results, and in a region, about."""
 BINS = 1500
 """Runs of records in the small spectrogram."""

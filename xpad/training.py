@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xpad.checkpoint import TRAINED, TRAINING, Arrays, Checkpoint, as_json, from_json
 from xpad.errors import NotEnoughDataError, OptionError, warn
 from xpad.flux import ENERGY, PITCH_ANGLE, varies
+from xpad.memory import release
 from xpad.model import Model
 from xpad.normalisation import is_bounded
 from xpad.presets import Settings
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from xpad.stages.autoencoder import Autoencoder, History
 
 Floats = NDArray[np.float32]
+ROWS = 4096
+"""Rows that are held in double precision at once."""
 log = logging.getLogger(__name__)
 
 
@@ -129,6 +132,7 @@ def _trained(
         )
     if drawn_to is not None:
         drawn_to.remove("drawn")
+    release()
     model = replace(model, features=features, fill=_fill(samples[0], s))
     if s.encoder is not None:
         autoencoder, history = _train(samples[0], samples[1], s, space, progress)
@@ -295,12 +299,14 @@ def _variance(sample: Sample, masked: bool) -> float:
     """Mean square of the rows about the mean row; a missing value is left out, or a zero."""
     n, total, squares = (np.zeros(sample.shape[1]) for _ in range(3))
     for number, size in enumerate(sample.deal.sizes):
-        rows = sample.block(number)[:size].astype(np.float64)
-        measured = np.isfinite(rows)
-        rows[~measured] = 0
-        n += measured.sum(axis=0) if masked else size
-        total += rows.sum(axis=0)
-        squares += np.square(rows).sum(axis=0)
+        block = sample.block(number)[:size]
+        for start in range(0, size, ROWS):
+            rows = block[start : start + ROWS].astype(np.float64)
+            measured = np.isfinite(rows)
+            rows[~measured] = 0
+            n += measured.sum(axis=0) if masked else len(rows)
+            total += rows.sum(axis=0)
+            squares += np.square(rows).sum(axis=0)
     mean = total / np.maximum(n, 1)
     return float((squares - n * np.square(mean)).sum() / max(n.sum(), 1))
 

@@ -28,6 +28,7 @@ from xpad.errors import ModelStoreError, OptionError
 from xpad.fitting import fit_flux
 from xpad.flux import raw_flux
 from xpad.longer import in_longer_blocks
+from xpad.memory import release
 from xpad.model import Model
 from xpad.places import UNFINISHED, Place
 from xpad.presets import DEFAULT_PRESET, resolve
@@ -483,6 +484,7 @@ class Output:
                 before = writer.submit(
                     self._write_region, number, at, columns, tally, group, others, layout, dims
                 )
+                release()
                 bar.update(1)
             if before is not None:
                 before.result()

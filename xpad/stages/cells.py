@@ -92,26 +92,32 @@ class Cells:
         return np.sqrt(squared / len(self.index))
 
     def __add__(self, other: Cells) -> Cells:
-        a, b = self, other
-        while a.size < b.size:
-            a = a.coarsened(2)
-        while b.size < a.size:
-            b = b.coarsened(2)
-        if a.size != b.size:
+        size = max(self.size, other.size)
+        factors = [round(size / cells.size) for cells in (self, other)]
+        if any(f * cells.size != size for f, cells in zip(factors, (self, other), strict=True)):
             raise OptionError(f"cells of sizes {self.size} and {other.size} cannot be merged")
-        if len(a) == 0 or len(b) == 0:
-            return a if len(b) == 0 else b
-        (key_a, key_b), decoded = _common_keys(a.index, b.index)
-        key = np.concatenate([key_a, key_b])
-        key.sort(kind="stable")  # which takes two ordered runs as it finds them
-        key = key[_differs_from_before(key)]
-        at_a, at_b = np.searchsorted(key, key_a), np.searchsorted(key, key_b)
-        moments = np.zeros((len(a.moments), len(key)))
-        for i in range(len(moments)):
-            moments[i, at_a] = a.moments[i]
-            moments[i, at_b] += b.moments[i]  # each side has a cell once
-        del key_a, key_b, at_a, at_b
-        return Cells(a.size, decoded(key), moments, a.max_cells)._bounded()
+        if len(self) == 0 or len(other) == 0:
+            cells, factor = (self, factors[0]) if len(other) == 0 else (other, factors[1])
+            return cells.coarsened(factor)
+        # As many times larger as it takes, before memory is taken for what comes of them.
+        while True:
+            (key_a, key_b), decoded = _common_keys(
+                self._index(factors[0]), other._index(factors[1])
+            )
+            key = _merged(key_a, key_b)
+            if len(key) <= self.max_cells:
+                break
+            size, factors = 2 * size, [2 * factor for factor in factors]
+        moments = np.zeros((len(self.moments), len(key)))
+        for cells, own in ((self, key_a), (other, key_b)):
+            at = np.searchsorted(key, own)
+            for total, column in zip(moments, cells.moments, strict=True):
+                total += np.bincount(at, column, minlength=len(key))
+        return Cells(size, decoded(key), moments, self.max_cells)
+
+    def _index(self, factor: int) -> Integers:
+        """Which cells of edge `factor` · `size` these are in."""
+        return self.index if factor == 1 else self.index // factor
 
     def _bounded(self) -> Cells:
         cells = self
@@ -138,7 +144,9 @@ class Cells:
         """
         if factor < 1:
             raise OptionError(f"factor={factor}; it must be at least 1")
-        return self._summed(self.size * factor, self.index // factor, self.moments, self.max_cells)
+        if factor == 1:
+            return self
+        return self._summed(self.size * factor, self._index(factor), self.moments, self.max_cells)
 
 
 def _whole(index: Float64) -> Integers:
@@ -209,6 +217,13 @@ def _common_keys(
     dtype = np.result_type(a, b)
     packed = (_packed(a, low, spans), _packed(b, low, spans))
     return packed, lambda key: _unpacked(key, low, spans, dtype)
+
+
+def _merged(a: Integers, b: Integers) -> Integers:
+    """The different numbers of two sequences, ascending."""
+    key = np.concatenate([a, b])
+    key.sort(kind="stable")  # which takes two ordered runs as it finds them
+    return key[_differs_from_before(key)]
 
 
 def _box(index: Integers) -> tuple[Integers, list[int]]:

@@ -361,11 +361,13 @@ class _Lines:
         fineness = min(max(round(0.18 * n ** (1 / c)), 2), 64)
         self._width = radius / fineness
 
-        coordinates = points.T[self._axes]
-        self._start = coordinates[-1].min()
+        axes = [points[:, axis] for axis in self._axes]
+        self._start = axes[-1].min()
         self._bin = self._width / BINS_PER_WIDTH
-        columns, order = self._sorted(coordinates)
-        self._coordinates = coordinates = coordinates.take(order, axis=1)
+        columns, order = self._sorted(axes)
+        self._coordinates = coordinates = np.empty((c, n))
+        for own, places in zip(coordinates, axes, strict=True):
+            places.take(order, out=own, mode="clip")  # any other mode makes a copy first
         self._weight = None if weight is None else np.asarray(weight, np.float64).take(order)
         self._depth = None if depth is None else depth.take(order)
         heads = np.flatnonzero(np.diff(columns, prepend=-1))
@@ -381,16 +383,20 @@ class _Lines:
             np.multiply(places, moments[:, 0], out=moments[:, axis + 1])
         np.cumsum(moments, axis=0, out=moments)
 
-    def _sorted(self, coordinates: Float64) -> tuple[Integers, Integers]:
+    def _sorted(self, axes: list[Float64]) -> tuple[Integers, Integers]:
         """The points' order by column and bin along it; and in that order, each one's column."""
-        column, bits = keys(self._column_of(coordinates[:-1]))
+        columns = np.empty((len(axes) - 1, len(axes[-1])), np.int64)
+        for own, places in zip(columns, axes[:-1], strict=True):
+            own[:] = self._column_of(places)
+        column, bits = keys(columns)
+        del columns
         if bits > COLUMN_BITS:
             column = np.unique(column, return_inverse=True)[1]
             bits = len(column).bit_length()
-        extent = coordinates[-1].max() - self._start
+        extent = axes[-1].max() - self._start
         while extent / self._bin >= 2.0 ** (61 - bits):
             self._bin *= 2
-        bins = self._bin_of(coordinates[-1])
+        bins = self._bin_of(axes[-1])
         n_bins = int(bins.max()) + 1
         order = stable_order(column * n_bins + bins, bits + n_bins.bit_length())
         return column.take(order), order
@@ -418,7 +424,8 @@ class _Lines:
         new = np.flatnonzero(np.diff(slot, prepend=-1))
         begins[slot[new]] = new
         begins[self._last_slot] = ends
-        self._begins = np.minimum.accumulate(begins[::-1])[::-1].copy()
+        np.minimum.accumulate(begins[::-1], out=begins[::-1])
+        self._begins = begins
 
     def _column_of(self, places: Float64) -> Int64:
         """The index along an axis of the columns that hold these places."""

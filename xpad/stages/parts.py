@@ -12,6 +12,11 @@ from xpad.errors import OptionError
 __all__ = ["Mergeable", "Reduce", "over"]
 
 
+TREE = 8
+"""Parts that are merged as a tree; what comes of them is added to one result, so that memory does
+not grow with their number."""
+
+
 class Mergeable(Protocol):
     """A statistic of some points; the sum of two is the statistic of all their points."""
 
@@ -24,8 +29,8 @@ T = TypeVar("T", bound=Mergeable)
 class Reduce(Protocol):
     """`reduce(f)` is f(part 0) + f(part 1) + …, wherever the parts lie and whoever works on them.
 
-    The order of the additions may be any that is the same for the same parts. It should be a tree:
-    sums are rounded less, and cells are merged in n log n steps. `f` can be pickled.
+    The order of the additions may be any that is the same for the same parts. It should begin as a
+    tree: sums are rounded less, and cells are merged in n log n steps. `f` can be pickled.
     """
 
     def __call__(self, f: Callable[[NDArray[Any]], T], /) -> T:
@@ -57,11 +62,11 @@ def over(parts: Iterable[NDArray[Any]]) -> Reduce:
     """
 
     def reduce(f: Callable[[NDArray[Any]], T], /) -> T:
-        # Each entry stands for twice as many parts as the next, or for more.
+        # Each entry stands for twice as many parts as the next, or for more; few are held.
         merged: list[tuple[int, T]] = []
         for part in parts:
             merged.append((1, f(part)))
-            while len(merged) > 1 and merged[-2][0] <= merged[-1][0]:
+            while len(merged) > 1 and min(merged[-2][0], TREE) <= merged[-1][0]:
                 _merge_last(merged)
         if not merged:
             raise OptionError("there is no part to reduce over; give at least one, if an empty one")
