@@ -7,7 +7,7 @@ the fit, the model, and for each finished region the sums that the catalogue is 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -419,12 +419,14 @@ class Output:
             zarr_format=3, encoding=encoding,
         )  # fmt: skip
         # Times and the like at once, so that none is missing meanwhile; encoding copies them.
+        arrays = _arrays(self.place, held)
         for at in layout.regions() if held else ():
-            self._write_variables(held, at, layout)
+            _write_numbers(held, arrays, at, layout)
 
     def _write_variables(
         self, variables: Mapping[Hashable, xr.Variable], at: slice, layout: Layout
     ) -> None:
+        """Of a region, what has further dimensions than the records': by those who compute it."""
         part = {n: v.isel({layout.dim: at}).to_base_variable() for n, v in variables.items()}
         # Without an index: xarray takes a dimension's for one that the store holds already.
         chunked = {
@@ -459,13 +461,15 @@ class Output:
         done = set(self.work.names("regions"))
         missing = [(n, at) for n, at in enumerate(layout.regions()) if _region(n) not in done]
         results = self._results(kept)
+        dims = kept[f"{self.prefix}_label"].dims
         others = {
             n: in_longer_blocks(v, layout.dim, layout.chunk)
             for n, v in kept.variables.items()
             if n not in results and _by_region(v, layout)
         }
-        group = _opened(self.place)
-        dims = kept[f"{self.prefix}_label"].dims
+        slim = {n: v for n, v in others.items() if set(v.dims) <= set(dims)}
+        wide = {n: v for n, v in others.items() if n not in slim}
+        arrays = _arrays(self.place, [*results, *slim])
         with (
             progress.step("labelling", len(missing), unit="region") as bar,
             side_by_side() as (many, threads),
@@ -482,7 +486,7 @@ class Output:
                 if before is not None:
                     before.result()
                 before = writer.submit(
-                    self._write_region, number, at, columns, tally, group, others, layout, dims
+                    self._write_region, number, at, columns, tally, arrays, slim, wide, layout, dims
                 )
                 release()
                 bar.update(1)
@@ -495,20 +499,22 @@ class Output:
         at: slice,
         columns: xr.DataArray,
         tally: Tally,
-        group: Any,
-        others: Mapping[Hashable, xr.Variable],
+        arrays: Mapping[Hashable, Any],
+        slim: Mapping[Hashable, xr.Variable],
+        wide: Mapping[Hashable, xr.Variable],
         layout: Layout,
         dims: tuple[Hashable, ...],
     ) -> None:
-        if others:
-            self._write_variables(others, at, layout)
+        if wide:
+            self._write_variables(wide, at, layout)
+        _write_numbers(slim, arrays, at, layout)
         where = tuple(at if d == layout.dim else slice(None) for d in dims)
         ordered = columns.transpose(*dims, "column").values
         for name, first in (("label", 0), ("flag", 1), ("error", 2), ("split", 3)):
             target = f"{self.prefix}_{name}"
-            if name != "split" or target in group:
-                group[target][where] = ordered[..., first].astype(group[target].dtype)
-        group[f"{self.prefix}_pc"][(*where, slice(None))] = ordered[..., 4:]
+            if target in arrays:
+                arrays[target][where] = ordered[..., first].astype(arrays[target].dtype)
+        arrays[f"{self.prefix}_pc"][(*where, slice(None))] = ordered[..., 4:]
         self.work.put_all(_region(number), tally.arrays())
 
     # ------------------------------------------------------------------------------------- the end
@@ -623,6 +629,31 @@ def _nothing(variable: xr.Variable, layout: Layout) -> Any:
 
     chunks = tuple(layout.chunk if d == layout.dim else -1 for d in variable.dims)
     return da.zeros(variable.shape, chunks=chunks, dtype=variable.dtype)
+
+
+def _write_numbers(
+    variables: Mapping[Hashable, xr.Variable],
+    arrays: Mapping[Hashable, Any],
+    at: slice,
+    layout: Layout,
+) -> None:
+    """A region of variables of numbers, in one compute, as `_encoding` has them.
+
+    Not by xarray, which opens every variable of a store before it writes to any.
+    """
+    import dask
+
+    parts = [v.isel({layout.dim: at}).data for v in variables.values()]
+    for (name, variable), values in zip(variables.items(), dask.compute(*parts), strict=True):
+        where = tuple(at if d == layout.dim else slice(None) for d in variable.dims)
+        counted = values.view(np.int64) if values.dtype.kind in "mM" else values
+        arrays[name][where] = counted.astype(arrays[name].dtype, copy=False)
+
+
+def _arrays(place: Place, names: Iterable[Hashable]) -> dict[Hashable, Any]:
+    """Arrays of a store, opened once: a group reads their metadata whenever it is asked for one."""
+    group = _opened(place)
+    return {name: group[str(name)] for name in names}
 
 
 def _opened(place: Place) -> Any:
