@@ -20,7 +20,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import mission
@@ -35,15 +34,14 @@ READ, PRODUCT, COVARIANCE, WRITTEN = (
 )
 HASH = "split: hash of the position"
 COUNTED = "bins counted where they lie"
-CLEANED = "cleaned, laid out energy by energy"
-LOOKED = "bins counted, largest value found"
+CLEANED = "cleaned, counted, laid out energy by energy"
 ENCODED, WITH_ERROR = "normalised and encoded", "normalised and encoded, with the error"
 PROJECTED, NEAREST, SUMS = "projected, float64", "nearest centre", "sums of the catalogue"
 PASSES = {
     "reading": (READ, HASH, COUNTED),
-    "components": (READ, CLEANED, LOOKED, ENCODED, COVARIANCE),
-    "projecting": (READ, CLEANED, LOOKED, ENCODED, PROJECTED),
-    "labelling": (READ, HASH, CLEANED, LOOKED, WITH_ERROR, PROJECTED, NEAREST, SUMS, WRITTEN),
+    "components": (READ, CLEANED, ENCODED, COVARIANCE),
+    "projecting": (READ, CLEANED, ENCODED, PROJECTED),
+    "labelling": (READ, HASH, CLEANED, WITH_ERROR, PROJECTED, NEAREST, SUMS, WRITTEN),
 }
 """The steps that each pass takes."""
 OWN = {
@@ -95,9 +93,9 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
 
         def cleaned() -> Iterator[Any]:
             chosen = None if members is None else members.among(position)
-            return (piece for _, (piece, *_) in pieces(raw, None, None, limits, chosen))
+            return (piece for _, piece in pieces(raw, None, None, limits, chosen))
 
-        pads = [model.pads(piece) for piece in cleaned()]
+        pads = [model.pads(*piece) for piece in cleaned()]
         rows = [model.rows_with_divisors(one) for one in pads]
         encoded = [model.encode(*some) for some in rows]
         components = [model.project(some) for some in encoded]
@@ -107,10 +105,6 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
             f"{folder}/columns.zarr", shape=columns.shape, dtype="f4", chunks=columns.shape,
             compressors=(codec,),
         )  # fmt: skip
-
-        def looked() -> None:
-            for one in pads:
-                model.flags(replace(one))  # a new one has counted nothing yet
 
         on_device = [jax.numpy.asarray(some) for some, _ in rows]
 
@@ -126,7 +120,6 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
             HASH: lambda: split.split(position),
             COUNTED: lambda: measured(raw, limits),
             CLEANED: lambda: through(cleaned()),
-            LOOKED: looked,
             ENCODED: lambda: through(model.encode(*some) for some in rows),
             WITH_ERROR: lambda: through(model.reduce(*some) for some in rows),
             COVARIANCE: lambda: through(pca.Moments.of(some, model.pca.mean) for some in encoded),

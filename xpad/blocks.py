@@ -229,8 +229,7 @@ def side_by_side() -> Iterator[tuple[int, Executor | None]]:
     elif not _in_threads() or dask.config.get("pool", None) is not None:
         yield 1, None
     else:
-        # One spare thread less than a pass alone: who runs two has threads of its own, as a writer.
-        threads = dask.config.get("num_workers", None) or CPU_COUNT + SPARE_THREADS - 1
+        threads = dask.config.get("num_workers", None) or CPU_COUNT + SPARE_THREADS
         with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
             yield 2, pool
 

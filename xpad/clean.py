@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from xpad import criteria
 from xpad.compiled import compiled
-from xpad.order import aligned, as_they_lie, lies_swapped
 
 # No measured flux reaches this; every positive fill seen (1e31, 1e38, 9.97e36) lies above it.
 UNPHYSICAL = 1e30
@@ -120,58 +119,6 @@ def _clean_float32(values: NDArray[np.float32], limits: Limits) -> NDArray[np.fl
         out = np.empty_like(values)
     _clean(values.ravel(order="K"), *limits.in_float32(), out.ravel(order="K"))
     return out
-
-
-def clean_records(
-    flux: NDArray[np.float32], limits: Limits, chosen: slice | NDArray[np.intp]
-) -> NDArray[np.float32]:
-    """The chosen records, cleaned, in C order; each is gone through once.
-
-    Parameters
-    ----------
-    flux : (records, energies, pitch angles) float32
-        In any order of memory; not changed.
-    limits : Limits
-    chosen : slice or (n,) int
-    """
-    if isinstance(chosen, slice):
-        flux = flux[chosen]
-        chosen = np.arange(len(flux))
-    out = aligned((len(chosen), *flux.shape[1:]))
-    swapped = lies_swapped(flux)
-    _clean_records(as_they_lie(flux), chosen, *limits.in_float32(), swapped, out)
-    return out
-
-
-@compiled
-def _clean_records(
-    rows: NDArray[np.float32],
-    chosen: NDArray[np.intp],
-    low: np.float32,
-    high: np.float32,
-    fills: NDArray[np.float32],
-    swapped: bool,
-    out: NDArray[np.float32],
-) -> None:
-    missing = np.float32(np.nan)
-    _, n, m = out.shape
-    record = np.empty(n * m, np.float32)
-    across = record.reshape(m, n)
-    for i in range(chosen.size):
-        row = rows[chosen[i]]
-        clean = record if swapped else out[i].reshape(n * m)
-        for j in range(n * m):
-            value = row[j]
-            clean[j] = value if (value >= low) & (value <= high) else missing
-        for fill in fills:
-            near = np.float32(FILL_TOLERANCE) * fill
-            for j in range(n * m):
-                if abs(row[j] - fill) <= near:
-                    clean[j] = missing
-        if swapped:
-            for j in range(n):
-                for k in range(m):
-                    out[i, j, k] = across[k, j]
 
 
 @compiled

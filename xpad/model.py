@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xpad.clean import CLEAN, Limits
+from xpad.measured import Measured
 from xpad.pads import Pads, prepare
 from xpad.presets import Settings
 from xpad.regrid import Grid, pieces
@@ -167,7 +168,8 @@ class Model:
         pitch_angle_table: NDArray[np.float64] | None = None,
     ) -> tuple[Floats, NDArray[np.int8]]:
         """Rows of features, and the flag of every record."""
-        pads = self.pads(flux, energy_table, pitch_angle_table)
+        ordered = np.ascontiguousarray(flux)  # most of what follows goes through it row by row
+        pads = self.pads(ordered, energy_table, pitch_angle_table)
         return self.rows(pads), self.flags(pads)
 
     def pads(
@@ -175,11 +177,11 @@ class Model:
         flux: Floats,
         energy_table: NDArray[np.float64] | None = None,
         pitch_angle_table: NDArray[np.float64] | None = None,
+        seen: Measured | None = None,
     ) -> Pads:
-        """PADs on the model's grid."""
-        ordered = np.ascontiguousarray(flux)  # most of what follows goes through it row by row
+        """PADs on the model's grid; of a `Piece`, what they measured is known."""
         return prepare(
-            ordered, energy_table, pitch_angle_table, self.grid, self.settings, self.features
+            flux, energy_table, pitch_angle_table, self.grid, self.settings, self.features, seen
         )
 
     def rows(self, pads: Pads) -> Floats:

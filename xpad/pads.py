@@ -37,6 +37,7 @@ class Pads:
     _kept: Floats
     _method: str
     _pitch_angle: NDArray[np.float64]
+    _known: Measured | None = None
 
     @property
     def seen(self) -> Measured:
@@ -75,7 +76,7 @@ class Pads:
 
     @cached_property
     def _look(self) -> Measured:
-        return measured(self._kept)
+        return measured(self._kept) if self._known is None else self._known
 
 
 def counts_as_it_is(settings: Settings) -> bool:
@@ -90,6 +91,7 @@ def prepare(
     grid: Grid,
     settings: Settings,
     features: Mask | None = None,
+    seen: Measured | None = None,
 ) -> Pads:
     """Put records on the grid, and take the background off; what they measured is counted if asked.
 
@@ -101,6 +103,8 @@ def prepare(
     settings : Settings
     features : (energies, pitch angles) bool, optional
         Bins in use; others count as missing.
+    seen : Measured, optional
+        What the records measured, where that is known.
     """
     on_grid, bad_axis = to_grid(flux, grid, energy_table, pitch_angle_table)
     kept = on_grid
@@ -112,4 +116,5 @@ def prepare(
         floor = np.asarray(settings.background, dtype=np.float32).reshape(-1, 1)
         with np.errstate(invalid="ignore"):
             kept = np.where(kept < floor, np.float32(0), kept)
-    return Pads(on_grid, bad_axis, kept, settings.normalise, grid.pitch_angle)
+    known = seen if kept is flux else None
+    return Pads(on_grid, bad_axis, kept, settings.normalise, grid.pitch_angle, known)

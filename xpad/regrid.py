@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from xpad import criteria
 from xpad.bins import bin_starts, group_means
-from xpad.clean import Limits, clean_records
+from xpad.clean import Limits
 from xpad.errors import GridMismatchError, OptionError, RolesError, warn
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, describe_axis, varies
+from xpad.measured import Measured, clean_records
 from xpad.order import in_one_piece
 
 TABLE_SAMPLE = 10_000
@@ -413,13 +414,32 @@ def flat_records(
     return flux.reshape(n, energies, pitch_angles), energy_table, pitch_angle_table
 
 
+class Piece(NamedTuple):
+    """Some records, clean.
+
+    Attributes
+    ----------
+    flux : (records, energies, pitch angles)
+        NaN where missing.
+    energy_table, pitch_angle_table
+        As `to_grid` has them.
+    seen : Measured
+        What the records measured, before anything is put on a grid.
+    """
+
+    flux: Floats
+    energy_table: Doubles | None
+    pitch_angle_table: Doubles | None
+    seen: Measured
+
+
 def pieces(
     flux: Any,
     energy_table: Any,
     pitch_angle_table: Any,
     limits: Limits,
     chosen: NDArray[np.intp] | None = None,
-) -> Iterator[tuple[Any, tuple[Floats, Doubles | None, Doubles | None]]]:
+) -> Iterator[tuple[Any, Piece]]:
     """A block's flat records, cleaned, in pieces that a processor's cache holds; where each is.
 
     Of the `chosen` records only, where they are given.
@@ -430,4 +450,5 @@ def pieces(
     for start in range(0, len(values) if chosen is None else len(chosen), PIECE):
         at = slice(start, start + PIECE) if chosen is None else chosen[start : start + PIECE]
         energies, pitch_angles = (None if table is None else table[at] for table in tables)
-        yield at, (clean_records(values, limits, at), energies, pitch_angles)
+        clean, seen = clean_records(values, limits, at)
+        yield at, Piece(clean, energies, pitch_angles, seen)

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from xpad import criteria
 from xpad.blocks import Records
-from xpad.clean import Limits, clean_records, limits_of
+from xpad.clean import Limits, limits_of
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.flux import ENERGY, PITCH_ANGLE, TABLES, record_dims, varies
-from xpad.measured import Counts, Floats, measured, note_measured
+from xpad.measured import Counts, Floats, clean_records, measured, note_measured
 from xpad.normalisation import require_ninety
 from xpad.order import in_one_piece
 from xpad.pads import counts_as_it_is, prepare
 from xpad.presets import Settings
 from xpad.progress import Progress
-from xpad.regrid import Grid, common_grid, flat_records, pieces, tables
+from xpad.regrid import Grid, Piece, common_grid, flat_records, pieces, tables
 from xpad.sample import Drawn
 from xpad.scratch import Scratch
 from xpad.splitting import Splitter
@@ -172,21 +172,22 @@ def _look_once(
     seen = measured(values, limits)
     note_measured(values, ever, limits)
     drawn = chosen & (seen.positive > 0)
-    clean = clean_records(values, limits, np.flatnonzero(drawn))
-    pads = prepare(clean, None, None, grid, settings)
+    clean, again = clean_records(values, limits, np.flatnonzero(drawn))
+    pads = prepare(clean, None, None, grid, settings, seen=again)
     return seen.bins, seen.positive, np.zeros(len(values), bool), drawn, pads.normalised()
 
 
 def _look(
     at: Any,
-    piece: tuple[Any, Any, Any],
+    piece: Piece,
     chosen: NDArray[np.bool_],
     grid: Grid,
     settings: Settings,
     ever: NDArray[np.bool_],
 ) -> _Looked:
     """The same of a clean piece and its tables, put on the grid first."""
-    pads = prepare(*piece, grid, settings)
+    flux, energies, pitch_angles, seen = piece
+    pads = prepare(flux, energies, pitch_angles, grid, settings, seen=seen)
     note_measured(pads.flux, ever)
     drawn = chosen[at] & (pads.n_positive > 0)
     return pads.n_measured, pads.n_positive, pads.bad_axis, drawn, pads.normalised(drawn)

@@ -28,7 +28,6 @@ from xpad.errors import ModelStoreError, OptionError
 from xpad.fitting import fit_flux
 from xpad.flux import raw_flux
 from xpad.longer import in_longer_blocks
-from xpad.memory import release
 from xpad.model import Model
 from xpad.places import UNFINISHED, Place
 from xpad.presets import DEFAULT_PRESET, resolve
@@ -488,7 +487,6 @@ class Output:
                 before = writer.submit(
                     self._write_region, number, at, columns, tally, arrays, slim, wide, layout, dims
                 )
-                release()
                 bar.update(1)
             if before is not None:
                 before.result()
@@ -641,10 +639,10 @@ def _write_numbers(
 
     Not by xarray, which opens every variable of a store before it writes to any.
     """
-    import dask
+    from dask.base import compute
 
     parts = [v.isel({layout.dim: at}).data for v in variables.values()]
-    for (name, variable), values in zip(variables.items(), dask.compute(*parts), strict=True):
+    for (name, variable), values in zip(variables.items(), compute(*parts), strict=True):
         where = tuple(at if d == layout.dim else slice(None) for d in variable.dims)
         counted = values.view(np.int64) if values.dtype.kind in "mM" else values
         arrays[name][where] = counted.astype(arrays[name].dtype, copy=False)

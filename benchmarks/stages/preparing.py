@@ -84,6 +84,7 @@ class Prepare:
         from xpad.regrid import pieces
 
         for _, piece in pieces(self.flux, None, None, CLEAN):
-            self.model.prepare(*piece)
+            pads = self.model.pads(*piece)
+            self.model.rows(pads), self.model.flags(pads)
 
     peakmem_prepare = time_prepare

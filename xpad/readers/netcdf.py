@@ -165,7 +165,11 @@ def join(datasets: Sequence[xr.Dataset], paths: Sequence[str]) -> xr.Dataset:
 
 def _without_encoding(dataset: xr.Dataset) -> xr.Dataset:
     """Drop what would bind a later writing to the chunks and codecs of this file."""
-    out = dataset.drop_encoding()
+    # Not by drop_encoding, which loads the variables in xarray before 2025.12.
+    out = dataset.copy()
+    out.encoding = {}
+    for item in out.variables.values():
+        item.encoding = {}
     for dim in record_dimensions(dataset):
         records = dataset.sizes[dim]
         members = [item for item in dataset.variables.values() if dim in item.dims]
