@@ -113,6 +113,7 @@ def rates(store: str, target: str, records: int) -> dict[str, float]:
     from dask.system import CPU_COUNT
 
     from xpad.blocks import SPARE_THREADS
+    from xpad.regrid import PIECE
     from xpad.scratch import Scratch
 
     many = CPU_COUNT + SPARE_THREADS
@@ -127,7 +128,7 @@ def rates(store: str, target: str, records: int) -> dict[str, float]:
                           chunks=(1,) * part.ndim, dtype=np.int8).compute()  # fmt: skip
         return (time.perf_counter() - begun) / len(part)
 
-    hidden, rows = features // 2, 4096
+    hidden, rows = features // 2, PIECE
     kernel = jax.numpy.ones((features, hidden), jax.numpy.float32)
     product = jax.jit(lambda x, w: jax.numpy.dot(x, w, precision="highest"))
     # On the device: of a NumPy array that begins anywhere in memory, JAX would make a copy first.

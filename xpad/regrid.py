@@ -26,8 +26,9 @@ SHORT, SHORT_SHARE = 1.25, 0.01
 GRID_TOLERANCE = 1e-3
 ROWS_AT_ONCE = 256
 """Small enough that a block's temporary arrays stay in the processor's cache."""
-PIECE = 4096
-"""The same for the whole way of a PAD through the pipeline; large enough for a matrix product."""
+PIECE = 8192
+"""The same for the whole way of a PAD through the pipeline: as large as it can be with little memory, since
+all threads wait for each other wherever they are in Python."""
 GAP = 2.5
 """Steps: across a wider gap between two bins of a table nothing is interpolated."""
 

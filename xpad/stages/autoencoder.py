@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 Float32 = NDArray[np.float32]
 
-ENCODE_ROWS = (512, 4096)
+ENCODE_ROWS = (1024, 8192)
 
 Checkpoint = dict[str, NDArray[Any]]
 
