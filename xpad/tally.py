@@ -140,13 +140,10 @@ class Sums:
         label, number = labels.astype(np.int64), self._number[at]
         if not len(rows) == label.size == number.size == seen.bins.size:
             raise ValueError(f"{len(rows)} records, {label.size} labels, {number.size} runs")
-        _add_clusters(
-            rows, label, seen.largest, seen.bins, self._count, self._whole, self._there,
-            self._positive, self._shape, self._level,
-        )  # fmt: skip
-        _add_runs(
-            rows, number, seen.bins, self._of_whole, self._whole_in_run, self._spectrum,
-            self._spectra,
+        _add(
+            rows, label, number, seen.largest, seen.bins, self._count, self._whole, self._there,
+            self._positive, self._shape, self._level, self._of_whole, self._whole_in_run,
+            self._spectrum, self._spectra,
         )  # fmt: skip
 
     def tally(self) -> Tally:
@@ -165,13 +162,11 @@ class Sums:
         )
 
 
-# Loops of one sum each: of several at once, the compiler does not take several bins at a time.
-
-
 @compiled
-def _add_clusters(
+def _add(
     rows: NDArray[np.float32],
     label: Integers,
+    run: Integers,
     largest: NDArray[np.float32],
     bins: NDArray[np.int32],
     count: Integers,
@@ -180,20 +175,44 @@ def _add_clusters(
     positive: NDArray[np.int32],
     shape: Doubles,
     level: Doubles,
+    of_whole: Doubles,
+    whole_in_run: Integers,
+    spectrum: Doubles,
+    spectra: Doubles,
 ) -> None:
+    # Loops of one sum each: of several at once, the compiler does not take several bins at a time.
     zero = np.float32(0)
-    n = rows.shape[1]
+    n, energies = rows.shape[1], spectrum.shape[1]
+    angles = n // max(energies, 1)
     for i in range(rows.shape[0]):
+        row, is_whole = rows[i], bins[i] == n
+        if is_whole:
+            whole_in_run[run[i]] += 1
+            own = of_whole[run[i]]
+            for j in range(n):
+                own[j] += row[j]
+        else:
+            totals, numbers = spectrum[run[i]], spectra[run[i]]
+            for energy in range(energies):
+                total, number = 0.0, 0
+                for j in range(energy * angles, (energy + 1) * angles):
+                    if np.isfinite(row[j]):
+                        total += row[j]
+                        number += 1
+                if number:
+                    totals[energy] += total / number
+                    numbers[energy] += 1
+
         cluster = label[i]
         if cluster < 0:
             continue
         count[cluster] += 1
         # A PAD over its maximum has a shape only where that has a reciprocal.
         scale = 1 / np.float64(largest[i]) if largest[i] >= TINY else 0.0
-        row, above, shapes, levels = rows[i], positive[cluster], shape[cluster], level[cluster]
+        above, shapes, levels = positive[cluster], shape[cluster], level[cluster]
         for j in range(n):
             above[j] += np.int32(row[j] > zero)
-        if bins[i] == n:
+        if is_whole:
             whole[cluster] += 1
             for j in range(n):
                 shapes[j] += row[j] * scale
@@ -210,35 +229,3 @@ def _add_clusters(
         for j in range(n):
             value = row[j]
             levels[j] += value if value >= zero else zero
-
-
-@compiled
-def _add_runs(
-    rows: NDArray[np.float32],
-    run: Integers,
-    bins: NDArray[np.int32],
-    of_whole: Doubles,
-    whole: Integers,
-    spectrum: Doubles,
-    spectra: Doubles,
-) -> None:
-    n, energies = rows.shape[1], spectrum.shape[1]
-    angles = n // max(energies, 1)
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        if bins[i] == n:
-            own = of_whole[run[i]]
-            for j in range(n):
-                own[j] += row[j]
-            whole[run[i]] += 1
-            continue
-        totals, numbers = spectrum[run[i]], spectra[run[i]]
-        for energy in range(energies):
-            total, number = 0.0, 0
-            for j in range(energy * angles, (energy + 1) * angles):
-                if np.isfinite(row[j]):
-                    total += row[j]
-                    number += 1
-            if number:
-                totals[energy] += total / number
-                numbers[energy] += 1

@@ -64,23 +64,28 @@ def programs(hidden: int, n: int, output: str, masked: bool, optimiser: str = "a
         """A dense layer whose training does not depend on the number of cores, to the bit.
 
         As a product, the bias has a product for its gradient; as a sum over the rows, that is cut
-        into as many parts as there are cores.
+        into as many parts as there are cores. Applied, it is the same to the bit without, and quicker.
         """
 
         width: int
+        trained: bool
 
         @nn.compact
         def __call__(self, x: Any) -> Any:
             shape = (x.shape[-1], self.width)
             kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
             bias = self.param("bias", nn.initializers.zeros, (self.width,))
-            ones = jnp.ones((len(x), 1), jnp.float32)
             product = jnp.dot(x, kernel, precision=precision)
+            if not self.trained:
+                return product + bias
+            ones = jnp.ones((len(x), 1), jnp.float32)
             return product + jnp.dot(ones, bias[None], precision=precision)
 
     class Network(nn.Module):
+        trained: bool = True
+
         def setup(self) -> None:
-            self.encoder, self.decoder = Layer(hidden), Layer(n)
+            self.encoder, self.decoder = Layer(hidden, self.trained), Layer(n, self.trained)
 
         def encode(self, x: Any) -> Any:
             return nn.relu(self.encoder(x))
@@ -92,7 +97,7 @@ def programs(hidden: int, n: int, output: str, masked: bool, optimiser: str = "a
         def __call__(self, x: Any) -> Any:
             return self.decode(self.encode(x))
 
-    network = Network()
+    network, applied = Network(), Network(trained=False)
     rule = muon(optax) if optimiser == "muon" else keras_adam(jax, jnp, optax)
 
     def sums(weights: Any, x: Any, real: Any, fill: Any) -> tuple[Any, Any]:
@@ -145,10 +150,10 @@ def programs(hidden: int, n: int, output: str, masked: bool, optimiser: str = "a
     def encoded(weights: Any, x: Any, over: Any, fill: Any) -> tuple[Any, Any]:
         x = x / over[:, None]
         filled = jnp.where(jnp.isnan(x), fill, x)
-        return x, network.apply({"params": weights}, filled, method="encode")
+        return x, applied.apply({"params": weights}, filled, method="encode")
 
     def decoded(weights: Any, encoding: Any) -> Any:
-        return network.apply({"params": weights}, encoding, method="decode")
+        return applied.apply({"params": weights}, encoding, method="decode")
 
     def encode_block(weights: Any, x: Any, over: Any, fill: Any) -> tuple[Any]:
         return (encoded(weights, x, over, fill)[1],)
