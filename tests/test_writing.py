@@ -18,7 +18,7 @@ import zarr
 from conftest import QUICK, made
 
 import xpad
-from xpad import writing
+from xpad import output
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.longer import in_longer_blocks
 from xpad.paths import remove
@@ -73,6 +73,35 @@ def test_is_what_cluster_returns(ds, expected, tmp_path, keep_flux, lazy):
     if keep_flux:
         xr.testing.assert_identical(out.FEDU.load(), expected.FEDU)
     assert os.listdir(tmp_path) == ["out.zarr"]
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_numbers_of_any_kind_come_back(ds, fitted, tmp_path, lazy):
+    n = ds.sizes["time"]
+    rng = np.random.default_rng(0)
+    steps = rng.integers(-(10**9), 10**9, n)
+    stamps = np.datetime64("2015-03-01", "ms") + steps.astype("timedelta64[ms]")
+    stamps[7] = np.datetime64("NaT")
+    gap = steps.astype("timedelta64[us]")
+    gap[3] = np.timedelta64("NaT")
+    real = rng.normal(size=n)
+    real[11] = np.nan
+    own = {
+        "stamp": stamps,
+        "gap": gap,
+        "eclipse": steps > 0,
+        "orbit": steps.astype(">i4"),
+        "flags": steps.astype(np.uint8),
+        "real": real,
+        "swapped": real.astype(">f4"),
+        "exact": rng.integers(2**62, 2**63 - 1, n),
+    }
+    given = ds.assign({name: ("time", values) for name, values in own.items()})
+    given = given.chunk(time=50) if lazy else given.compute()
+    out = xpad.predict_to_zarr(given, fitted, tmp_path / "out.zarr", progress=False)
+    for name, values in own.items():
+        np.testing.assert_array_equal(out[name].values, values, err_msg=name)
+        assert out[name].dtype == values.dtype.newbyteorder("=")
 
 
 def test_catalogue_and_spectrogram_are_those_of_the_result(ds, expected, tmp_path):
@@ -142,7 +171,7 @@ def cut_off():
 
 
 def cut_off_after(monkeypatch, regions):
-    original = writing.Output._write_region
+    original = output.Output._write_region
     seen = []
 
     def write(self, *args):
@@ -151,7 +180,7 @@ def cut_off_after(monkeypatch, regions):
         seen.append(args[0])
         original(self, *args)
 
-    monkeypatch.setattr(writing.Output, "_write_region", write)
+    monkeypatch.setattr(output.Output, "_write_region", write)
     return seen
 
 
@@ -181,7 +210,7 @@ def test_goes_on_where_it_was_cut_off(ds, expected, tmp_path, monkeypatch, regio
         cut_off_after(patched, regions)
         xpad.cluster_to_zarr(ds, path, **QUICK)
     seen = cut_off_after(monkeypatch, 99)
-    monkeypatch.setattr(writing, "fit_flux", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(output, "fit_flux", lambda *_: pytest.fail("fitted again"))
     out = xpad.cluster_to_zarr(ds, path, **QUICK)
     assert seen == [0, 1, 2, 3, 4][regions:]
     assert_same(out, expected)
@@ -450,7 +479,7 @@ def test_two_regions_share_the_threads_and_one_is_ahead(ds, fitted, tmp_path, mo
     import threading
 
     under_way, most, both = set(), [], threading.Barrier(2, timeout=30)
-    original = writing.labelled_region
+    original = output.labelled_region
 
     def counted(records, layout, at, *rest):
         under_way.add(at.start)
@@ -461,7 +490,7 @@ def test_two_regions_share_the_threads_and_one_is_ahead(ds, fitted, tmp_path, mo
         under_way.discard(at.start)
         return found
 
-    monkeypatch.setattr(writing, "labelled_region", counted)
+    monkeypatch.setattr(output, "labelled_region", counted)
     xpad.predict_to_zarr(ds, fitted, tmp_path / "out.zarr", progress=False)
     assert max(most) == 2
 
