@@ -18,7 +18,7 @@ import zarr
 from conftest import QUICK, made
 
 import xpad
-from xpad import output
+from xpad import output, writing
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.longer import in_longer_blocks
 from xpad.paths import remove
@@ -101,7 +101,9 @@ def test_numbers_of_any_kind_come_back(ds, fitted, tmp_path, lazy):
     out = xpad.predict_to_zarr(given, fitted, tmp_path / "out.zarr", progress=False)
     for name, values in own.items():
         np.testing.assert_array_equal(out[name].values, values, err_msg=name)
-        assert out[name].dtype == values.dtype.newbyteorder("=")
+        # xarray chooses the resolution of times when it opens a store.
+        assert out[name].dtype.kind == values.dtype.kind
+        assert out[name].dtype.itemsize == values.dtype.itemsize
 
 
 def test_catalogue_and_spectrogram_are_those_of_the_result(ds, expected, tmp_path):
@@ -210,7 +212,7 @@ def test_goes_on_where_it_was_cut_off(ds, expected, tmp_path, monkeypatch, regio
         cut_off_after(patched, regions)
         xpad.cluster_to_zarr(ds, path, **QUICK)
     seen = cut_off_after(monkeypatch, 99)
-    monkeypatch.setattr(output, "fit_flux", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(writing, "fit_flux", lambda *_: pytest.fail("fitted again"))
     out = xpad.cluster_to_zarr(ds, path, **QUICK)
     assert seen == [0, 1, 2, 3, 4][regions:]
     assert_same(out, expected)

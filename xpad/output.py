@@ -423,7 +423,7 @@ def _write_numbers(
     at: slice,
     layout: Layout,
 ) -> None:
-    """A region of variables of numbers, in one compute, as `_encoding` has them.
+    """A region of variables of numbers, in one compute, as `_encoding` has them: times as counts.
 
     Not by xarray, which opens every variable of a store before it writes to any.
     """
@@ -432,8 +432,7 @@ def _write_numbers(
     parts = [v.isel({layout.dim: at}).data for v in variables.values()]
     for (name, variable), values in zip(variables.items(), compute(*parts), strict=True):
         where = tuple(at if d == layout.dim else slice(None) for d in variable.dims)
-        counted = values.view(np.int64) if values.dtype.kind in "mM" else values
-        arrays[name][where] = counted.astype(arrays[name].dtype, copy=False)
+        arrays[name][where] = values.astype(arrays[name].dtype, copy=False)
 
 
 def _arrays(place: Place, names: Iterable[Hashable]) -> dict[Hashable, Any]:
