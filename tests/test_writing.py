@@ -106,6 +106,18 @@ def test_numbers_of_any_kind_come_back(ds, fitted, tmp_path, lazy):
         assert out[name].dtype.itemsize == values.dtype.itemsize
 
 
+def test_times_of_another_resolution_than_their_blocks_promise(ds, fitted, tmp_path):
+    import dask.array as da
+
+    stamps = ds.time.values + np.timedelta64(5, "s")
+    promised = da.from_array(stamps, chunks=50).map_blocks(
+        lambda block: block.astype("M8[s]"), dtype=stamps.dtype, meta=np.empty(0, stamps.dtype)
+    )
+    given = ds.assign(stamp=("time", promised))
+    out = xpad.predict_to_zarr(given, fitted, tmp_path / "out.zarr", progress=False)
+    np.testing.assert_array_equal(out.stamp, stamps)
+
+
 def test_catalogue_and_spectrogram_are_those_of_the_result(ds, expected, tmp_path):
     """They are summed while the labels are written, without a second look at the flux."""
     out = xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK)

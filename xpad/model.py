@@ -179,7 +179,10 @@ class Model:
         pitch_angle_table: NDArray[np.float64] | None = None,
         seen: Measured | None = None,
     ) -> Pads:
-        """PADs on the model's grid; of a `Piece`, what they measured is known."""
+        """PADs on the model's grid; `seen` is what the flux measured, where that is known.
+
+        A `Piece` has all four.
+        """
         return prepare(
             flux, energy_table, pitch_angle_table, self.grid, self.settings, self.features, seen
         )

@@ -296,6 +296,7 @@ class Output:
             for n, v in kept.variables.items()
             if n not in results and _by_region(v, layout)
         }
+        # Columns are written with the results; a flux that is kept, by those who compute it.
         slim = {n: v for n, v in others.items() if set(v.dims) <= set(dims)}
         wide = {n: v for n, v in others.items() if n not in slim}
         arrays = _arrays(self.place, [*results, *slim])
@@ -340,7 +341,7 @@ class Output:
         ordered = columns.transpose(*dims, "column").values
         for name, first in (("label", 0), ("flag", 1), ("error", 2), ("split", 3)):
             target = f"{self.prefix}_{name}"
-            if target in arrays:
+            if name != "split" or target in arrays:
                 arrays[target][where] = ordered[..., first].astype(arrays[target].dtype)
         arrays[f"{self.prefix}_pc"][(*where, slice(None))] = ordered[..., 4:]
         self.work.put_all(_region(number), tally.arrays())
@@ -432,7 +433,9 @@ def _write_numbers(
     parts = [v.isel({layout.dim: at}).data for v in variables.values()]
     for (name, variable), values in zip(variables.items(), compute(*parts), strict=True):
         where = tuple(at if d == layout.dim else slice(None) for d in variable.dims)
-        arrays[name][where] = values.astype(arrays[name].dtype, copy=False)
+        # Blocks may hold another type than they promise, such as times of another resolution.
+        as_promised = values.astype(variable.dtype, copy=False)
+        arrays[name][where] = as_promised.astype(arrays[name].dtype, copy=False)
 
 
 def _arrays(place: Place, names: Iterable[Hashable]) -> dict[Hashable, Any]:

@@ -27,8 +27,8 @@ GRID_TOLERANCE = 1e-3
 ROWS_AT_ONCE = 256
 """Small enough that a block's temporary arrays stay in the processor's cache."""
 PIECE = 8192
-"""The same for the whole way of a PAD through the pipeline: as large as it can be with little memory, since
-all threads wait for each other wherever they are in Python."""
+"""Records that go through the pipeline at once: enough that calls, in which all threads wait for each other,
+are few (4096 took longer), and little memory."""
 GAP = 2.5
 """Steps: across a wider gap between two bins of a table nothing is interpolated."""
 

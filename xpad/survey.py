@@ -172,8 +172,8 @@ def _look_once(
     seen = measured(values, limits)
     note_measured(values, ever, limits)
     drawn = chosen & (seen.positive > 0)
-    clean, again = clean_records(values, limits, np.flatnonzero(drawn))
-    pads = prepare(clean, None, None, grid, settings, seen=again)
+    clean, of_drawn = clean_records(values, limits, np.flatnonzero(drawn))
+    pads = prepare(clean, None, None, grid, settings, seen=of_drawn)
     return seen.bins, seen.positive, np.zeros(len(values), bool), drawn, pads.normalised()
 
 
