@@ -64,7 +64,7 @@ def programs(hidden: int, n: int, output: str, masked: bool, optimiser: str = "a
         """A dense layer whose training does not depend on the number of cores, to the bit.
 
         As a product, the bias has a product for its gradient; as a sum over the rows, that is cut
-        into as many parts as there are cores. Applied, it is the same to the bit without, and quicker.
+        into as many parts as there are cores. Where nothing is trained, it is simply added.
         """
 
         width: int
