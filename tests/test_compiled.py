@@ -183,6 +183,15 @@ def test_records_are_cleaned_in_c_order(flux, order, fills, data):
     assert found.ctypes.data % 64 == 0 or not found.size
 
 
+@settings(deadline=None)  # the first call compiles
+@given(PADS, ORDERS, st.sampled_from([(), (3.0,)]))
+def test_zeros_are_measured_and_not_positive_also_while_cleaning(flux, order, fills):
+    clean, seen = clean_records(order(flux), Limits(fills), slice(None))
+    np.testing.assert_array_equal(seen.bins, np.isfinite(clean).sum(axis=(1, 2)))
+    np.testing.assert_array_equal(seen.positive, (clean > 0).sum(axis=(1, 2)))
+    np.testing.assert_array_equal(seen.largest, np.nan_to_num(clean).max(axis=(1, 2)))
+
+
 def test_a_fill_beyond_float32_takes_nothing_else_away():
     flux = np.array([[[1.0, 2.0]]], np.float32)
     for limits in (Limits((1e39,)), Limits((1.797e308,))):
