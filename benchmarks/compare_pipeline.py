@@ -70,7 +70,7 @@ def xpad_run(
     import xpad
 
     stages = scale.Stages()
-    log = logging.getLogger("xpad.progress")
+    log = logging.getLogger("xpad.compute.progress")
     log.addHandler(stages)
     log.setLevel(logging.INFO)
     if not options:  # a fast training has its own number of epochs
@@ -107,7 +107,7 @@ def require_same_split(model: Any, data: dict[str, np.ndarray]) -> None:
 def offered(options: dict[str, Any]) -> bool:
     """Whether this version of xpad has such settings."""
     from xpad.errors import OptionError
-    from xpad.presets import resolve
+    from xpad.settings import resolve
 
     try:
         resolve("killey2023", options)

@@ -129,15 +129,16 @@ def pca_xeofs() -> Fit:
 
 
 def kmeans_xpad() -> Fit:
-    from xpad.stages import kmeans
+    from xpad.stages.labellers import kmeans
 
     return lambda x: {"inertia": kmeans.fit(x, K, n_init=10, random_state=0).inertia / len(x)}
 
 
 def kmeans_xpad_parts() -> Fit:
     """Starts on cells, which are binned here too, and exact steps over parts in two threads."""
-    from xpad.components import Components
-    from xpad.stages import kmeans, meanshift
+    from xpad.fitting.components import Components
+    from xpad.stages.k_rules import meanshift
+    from xpad.stages.labellers import kmeans
 
     def run(x: np.ndarray) -> dict[str, float]:
         reduce = Components(len(x), x[:0], x).reduce
@@ -176,7 +177,7 @@ def kmeans_dask_ml() -> Fit:
 
 
 def mean_shift_xpad() -> Fit:
-    from xpad.stages import meanshift
+    from xpad.stages.k_rules import meanshift
 
     def run(x: np.ndarray) -> dict[str, float]:
         bandwidth = meanshift.estimate_bandwidth(
@@ -235,8 +236,8 @@ def stage(of: str, case: str, n: int) -> dict[str, Any]:
 
 def cells(n: int) -> dict[str, Any]:
     """Mean shift with its bandwidth on cells, and before it the binning of the points."""
-    from xpad.components import Components
-    from xpad.stages import meanshift
+    from xpad.fitting.components import Components
+    from xpad.stages.k_rules import meanshift
 
     x = points(n)
     sample = x[np.random.RandomState(0).permutation(n)[:SAMPLE]]

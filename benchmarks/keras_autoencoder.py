@@ -21,7 +21,7 @@ WANTED_RATIO = 0.9
 
 def simulated(days: float, seed: int) -> np.ndarray:
     """Records of the simulated mission, each over its own maximum, fills as zero."""
-    from xpad.simulation import simulate
+    from xpad.simulation.mission import simulate
 
     flux = simulate(days=days, seed=seed)["FEDU"].transpose("Epoch", ...).to_numpy()
     flux = np.where(flux < 0, 0, flux).reshape(len(flux), -1)
@@ -80,7 +80,7 @@ def keras_run(
 def xpad_run(
     train: np.ndarray, val: np.ndarray, epochs: int, seed: int
 ) -> tuple[list[float], list[float]]:
-    from xpad.stages import autoencoder
+    from xpad.stages.encoders import train as autoencoder
 
     _, history = autoencoder.train(train, val, epochs=epochs, random_state=seed)
     return history.loss.tolist(), history.val_loss.tolist()

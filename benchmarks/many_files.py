@@ -32,7 +32,7 @@ def make(job: tuple[Path, list[int]]) -> int:
     import numpy as np
 
     import xpad
-    from xpad.simulation import to_cdf
+    from xpad.simulation.cdf import to_cdf
 
     folder, days = job
     first = xpad.simulate(days=1, start=START, chunks=None)
@@ -143,7 +143,7 @@ def comparing(repeats: int) -> list[tuple[str, float, float]]:
     from unittest import mock
 
     import xpad
-    from xpad.simulation import to_cdf
+    from xpad.simulation.cdf import to_cdf
 
     def read(path: Path) -> None:
         ds = xpad.open_dataset(path)

@@ -65,14 +65,14 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
     from threadpoolctl import threadpool_limits
 
     import xpad
-    from xpad.blocks import SPARE_THREADS
-    from xpad.clean import limits_of
-    from xpad.measured import measured
-    from xpad.regrid import pieces
-    from xpad.sampling import TEST, Members
-    from xpad.splitting import splitter
+    from xpad.compute.threads import SPARE_THREADS
+    from xpad.fitting.splitter import splitter
+    from xpad.pads.clean import limits_of
+    from xpad.pads.prepare import pieces
+    from xpad.pads.quality import measured
     from xpad.stages import pca
-    from xpad.tally import Sums
+    from xpad.stages.split import TEST, Members
+    from xpad.statistics.sums import Sums
 
     warnings.simplefilter("ignore", xpad.XpadWarning)  # an epoch is hardly a training
     ds = xpad.open_dataset(store).isel(Epoch=slice(ROWS))

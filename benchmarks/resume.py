@@ -28,12 +28,12 @@ def cluster(store: str, target: str, records: int, epochs: int) -> dict[str, Any
     import warnings
 
     import xpad
-    from xpad import regions
+    from xpad.writing import regions
 
     warnings.simplefilter("ignore")
     # Regions as small as this, for a kill to fall between them.
     regions.CHUNK, regions.REGION = 2**14, 2**14
-    log = logging.getLogger("xpad.progress")
+    log = logging.getLogger("xpad.compute.progress")
     log.setLevel(logging.INFO)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))

@@ -24,6 +24,8 @@ import mission
 import processes
 import scale
 
+from xpad.stages.encoders import dense as _dense
+
 BATCH = 256
 EPOCHS = 3
 """Epochs that are timed; the one before them is not, in which rows are put on the device."""
@@ -85,7 +87,7 @@ def network(records: int, features: int, repeats: int) -> dict[str, Any]:
 
 def training(rows: Any, hidden: int) -> Measure:
     """10·D·H operations a record, over the time from the end of one epoch to that of a later one."""
-    from xpad.stages import autoencoder
+    from xpad.stages.encoders import train as autoencoder
 
     operations = 10 * rows.shape[1] * hidden * len(rows) * EPOCHS
 
@@ -172,8 +174,8 @@ def encodings(rows: Any, hidden: int) -> dict[str, Measure]:
     """Encoding in the pieces and by the threads of a pass, and the products alone of the same rows."""
     import jax
 
-    from xpad.regrid import PIECE
-    from xpad.stages import autoencoder
+    from xpad.pads.prepare import PIECE
+    from xpad.stages.encoders import train as autoencoder
 
     features = rows.shape[1]
     model, _ = autoencoder.train(rows[:512], rows[:1], n_hidden=hidden, epochs=1)
@@ -203,9 +205,9 @@ def encodings(rows: Any, hidden: int) -> dict[str, Measure]:
         return lambda: operations / seconds(call)
 
     return {
-        "encoding": of(lambda x: autoencoder.encode(model, x), pieces, 1),
+        "encoding": of(lambda x: _dense.encode(model, x), pieces, 1),
         "one": of(one, held, 1),
-        "encoding_with_error": of(lambda x: autoencoder.encode_with_error(model, x), pieces, 2),
+        "encoding_with_error": of(lambda x: _dense.encode_with_error(model, x), pieces, 2),
         "two": of(two, held, 2),
     }
 

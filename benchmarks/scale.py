@@ -82,7 +82,7 @@ def cluster(
     import xpad
 
     stages = Stages()
-    log = logging.getLogger("xpad.progress")
+    log = logging.getLogger("xpad.compute.progress")
     log.addHandler(stages)
     log.setLevel(logging.INFO)
     shutil.rmtree(target, ignore_errors=True)
@@ -112,9 +112,9 @@ def rates(store: str, target: str, records: int) -> dict[str, float]:
     import zarr
     from dask.system import CPU_COUNT
 
-    from xpad.blocks import SPARE_THREADS
-    from xpad.regrid import PIECE
-    from xpad.scratch import Scratch
+    from xpad.compute.threads import SPARE_THREADS
+    from xpad.pads.prepare import PIECE
+    from xpad.storage.scratch import Scratch
 
     many = CPU_COUNT + SPARE_THREADS
     ds = xr.open_zarr(store, consolidated=False).isel(Epoch=slice(records))

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 import xpad
-from xpad.stages import kmeans
+from xpad.stages.labellers import kmeans
 
 SETTINGS = {
     "normalise=max (as published)": {},

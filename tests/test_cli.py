@@ -13,7 +13,7 @@ import xarray as xr
 
 import xpad
 from xpad.cli import main, parser
-from xpad.presets import Settings
+from xpad.settings import Settings
 
 FAST = ["--epochs", "4", "--quiet"]
 
@@ -35,7 +35,7 @@ def store(tmp_path_factory, small_module):
 
 @pytest.fixture(scope="module")
 def small_module():
-    from conftest import made
+    from helpers import made
 
     return made()
 

@@ -13,51 +13,53 @@ from typing import TYPE_CHECKING, Any
 from xpad.accessor import register
 
 if TYPE_CHECKING:
-    from xpad.axes import assign_roles, recognise
+    from xpad.diagnostics.check import Check, check
+    from xpad.diagnostics.k import estimate_k
     from xpad.errors import XpadError, XpadWarning
-    from xpad.evidence import Check, check, estimate_k
-    from xpad.fitting import fit
-    from xpad.flux import canonical_flux
-    from xpad.model import Model
-    from xpad.presets import PRESETS, Settings
+    from xpad.fitting.fit import fit
+    from xpad.model.model import Model, save_model
+    from xpad.model.saved import load_model
+    from xpad.pads.canonical import canonical_flux
     from xpad.readers import from_tplot, open_dataset, to_tplot
-    from xpad.results import cluster, predict
-    from xpad.simulation import simulate
-    from xpad.statistics import catalogue
-    from xpad.steps import encode, label, normalise, pca
-    from xpad.store import load_model, save_model
-    from xpad.writing import cluster_to_zarr, predict_to_zarr
+    from xpad.results.cluster import cluster
+    from xpad.results.predict import predict
+    from xpad.results.steps import encode, label, normalise, pca
+    from xpad.roles.recognise import assign_roles, recognise
+    from xpad.settings import PRESETS, Settings
+    from xpad.simulation.mission import simulate
+    from xpad.statistics.catalogue import catalogue
+    from xpad.writing.to_zarr import cluster_to_zarr, predict_to_zarr
 
     __version__: str
 
 _HOME = {
-    "assign_roles": "axes",
-    "recognise": "axes",
+    "assign_roles": "roles.recognise",
+    "recognise": "roles.recognise",
     "XpadError": "errors",
     "XpadWarning": "errors",
-    "Check": "evidence",
-    "check": "evidence",
-    "estimate_k": "evidence",
-    "fit": "fitting",
-    "canonical_flux": "flux",
-    "Model": "model",
-    "PRESETS": "presets",
-    "Settings": "presets",
+    "Check": "diagnostics.check",
+    "check": "diagnostics.check",
+    "estimate_k": "diagnostics.k",
+    "fit": "fitting.fit",
+    "canonical_flux": "pads.canonical",
+    "Model": "model.model",
+    "PRESETS": "settings",
+    "Settings": "settings",
     "from_tplot": "readers",
     "open_dataset": "readers",
     "to_tplot": "readers",
-    "cluster": "results",
-    "cluster_to_zarr": "writing",
-    "predict_to_zarr": "writing",
-    "encode": "steps",
-    "label": "steps",
-    "normalise": "steps",
-    "pca": "steps",
-    "predict": "results",
+    "cluster": "results.cluster",
+    "cluster_to_zarr": "writing.to_zarr",
+    "predict_to_zarr": "writing.to_zarr",
+    "encode": "results.steps",
+    "label": "results.steps",
+    "normalise": "results.steps",
+    "pca": "results.steps",
+    "predict": "results.predict",
     "simulate": "simulation",
-    "catalogue": "statistics",
-    "load_model": "store",
-    "save_model": "store",
+    "catalogue": "statistics.catalogue",
+    "load_model": "model.saved",
+    "save_model": "model.model",
 }
 
 __all__ = [

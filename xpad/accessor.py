@@ -16,10 +16,10 @@ import xarray as xr
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from xpad.evidence import Check
-    from xpad.model import Model
+    from xpad.diagnostics.check import Check
+    from xpad.fitting.resources import FitOptions
+    from xpad.model.model import Model
     from xpad.plot import PadPlots
-    from xpad.workspace import FitOptions
 
 T = TypeVar("T", xr.Dataset, xr.DataArray)
 
@@ -51,12 +51,12 @@ class PadAccessor(Generic[T]):
         return self._original.__get__(self._obj)
 
     def __repr__(self) -> str:
-        from xpad import formatting
+        from xpad.roles import describe as formatting
 
         return formatting.text(self._obj)
 
     def _repr_html_(self) -> str:
-        from xpad import formatting
+        from xpad.roles import describe as formatting
 
         return formatting.html(self._obj)
 
@@ -70,8 +70,8 @@ class PadAccessor(Generic[T]):
     @property
     def plot(self) -> PadPlots:
         """Pictures of a result: catalogue, labels, components, training, k."""
-        from xpad.axes import as_dataset
         from xpad.plot import PadPlots
+        from xpad.roles.recognise import as_dataset
 
         return PadPlots(as_dataset(self._obj))
 
@@ -172,7 +172,7 @@ class PadAccessor(Generic[T]):
     def catalogue(self, *, prefix: str = "pad") -> xr.Dataset:
         """One entry per cluster: mean PAD, count, share; see `xpad.catalogue`."""
         import xpad
-        from xpad.axes import as_dataset
+        from xpad.roles.recognise import as_dataset
 
         return xpad.catalogue(as_dataset(self._obj), prefix=prefix)
 

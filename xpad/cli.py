@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xpad.errors import OptionError, XpadError, XpadWarning
-from xpad.places import Place
-from xpad.presets import DEFAULT_PRESET, PRESETS, Settings
+from xpad.settings import DEFAULT_PRESET, PRESETS, Settings
+from xpad.storage.place import Place
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from xpad.model import Model
+    from xpad.model.model import Model
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _how_to_go_on(
     arguments: argparse.Namespace, else_: str = "; nothing half-written was left behind"
 ) -> str:
-    from xpad.places import UNFINISHED
+    from xpad.storage.place import UNFINISHED
 
     output = str(getattr(arguments, "output", ""))
     if output and Path(output.rstrip("/") + UNFINISHED).exists():
@@ -266,7 +266,7 @@ def _setting_texts() -> dict[str, str]:
 def run_info(arguments: argparse.Namespace) -> None:
     """Say what files hold, and which records are usable."""
     import xpad
-    from xpad import formatting
+    from xpad.roles import describe as formatting
 
     ds = _opened(arguments)
     if arguments.variable is not None:
@@ -286,8 +286,8 @@ def run_info(arguments: argparse.Namespace) -> None:
 
 
 def _has_flux(ds: xr.Dataset) -> bool:
-    from xpad.axes import recognise
     from xpad.errors import RolesError
+    from xpad.roles.recognise import recognise
 
     try:
         recognise(ds)
@@ -370,10 +370,10 @@ def run_plot(arguments: argparse.Namespace) -> None:
     import xarray as xr
 
     from xpad.errors import ReaderError
-    from xpad.formatting import prefixes
-    from xpad.places import Place
-    from xpad.plot.files import draw, use_files_only
+    from xpad.plot.save import draw, use_files_only
     from xpad.readers import open_dataset
+    from xpad.roles.describe import prefixes
+    from xpad.storage.place import Place
 
     place = Place.of(arguments.store)
     if place.local is not None and not place.local.exists():
@@ -393,7 +393,7 @@ def run_plot(arguments: argparse.Namespace) -> None:
 def run_demo(arguments: argparse.Namespace) -> None:
     """Simulate a mission, cluster it, draw the pictures."""
     from xpad.demo import demo
-    from xpad.plot.files import use_files_only
+    from xpad.plot.save import use_files_only
 
     use_files_only()
     demo(
@@ -406,7 +406,7 @@ def run_demo(arguments: argparse.Namespace) -> None:
 
 
 def _report(out: xr.Dataset, model: Model, prefix: str, target: str) -> None:
-    from xpad.usable import FLAGS
+    from xpad.pads.quality import FLAGS
 
     labels, flags = out[f"{prefix}_label"].values.ravel(), out[f"{prefix}_flag"].values.ravel()
     labelled = int((labels >= 0).sum())

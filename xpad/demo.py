@@ -6,12 +6,13 @@ from pathlib import Path
 
 import xarray as xr
 
-from xpad.paths import is_demo, whole_or_nothing
-from xpad.plot.files import draw
+from xpad.model.saved import load_model
+from xpad.plot.save import draw
 from xpad.readers import open_dataset
-from xpad.simulation import simulate, to_cdf
-from xpad.store import load_model
-from xpad.writing import cluster_to_zarr
+from xpad.simulation.cdf import to_cdf
+from xpad.simulation.mission import simulate
+from xpad.storage.place import is_demo, whole_or_nothing
+from xpad.writing.to_zarr import cluster_to_zarr
 
 
 def demo(folder: Path, *, days: float, seed: int, overwrite: bool, progress: bool | None) -> None:

@@ -7,6 +7,17 @@ import warnings
 from pathlib import Path
 from types import FrameType
 
+_INSIDE = ("xpad.", "xarray.", "contextlib")
+
+
+def notice(message: str) -> None:
+    """Warn with `XpadWarning`, as if from the line outside xpad and xarray that led here."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_INSIDE):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, XpadWarning, stacklevel=level)
+
 
 class XpadError(Exception):
     """Base of every error that xpad raises on purpose."""

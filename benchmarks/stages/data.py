@@ -35,7 +35,8 @@ def mission(n: int) -> Any:
 @cache
 def flux(n: int) -> Any:
     """Its clean flux, (records, energies, pitch angles)."""
-    from xpad.flux import ENERGY, PITCH_ANGLE, canonical_flux
+    from xpad.pads.canonical import canonical_flux
+    from xpad.pads.records import ENERGY, PITCH_ANGLE
 
     found = canonical_flux(mission(n)).transpose(..., ENERGY, PITCH_ANGLE)
     return np.ascontiguousarray(found.values)
@@ -44,8 +45,8 @@ def flux(n: int) -> Any:
 @cache
 def grid(n: int) -> Any:
     """The grid of its PADs."""
-    from xpad.flux import canonical_flux
-    from xpad.regrid import common_grid
+    from xpad.pads.canonical import canonical_flux
+    from xpad.pads.grid import common_grid
 
     return common_grid(canonical_flux(mission(n)))
 
@@ -76,7 +77,7 @@ def points(n: int) -> Any:
 @cache
 def bandwidth(n: int) -> float:
     """The bandwidth of mean shift on those points."""
-    from xpad.stages import meanshift
+    from xpad.stages.k_rules import meanshift
 
     return meanshift.estimate_bandwidth(points(n))
 

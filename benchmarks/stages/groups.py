@@ -15,17 +15,17 @@ class MeanShift:
         self.points, self.bandwidth = data.points(n), data.bandwidth(n)
 
     def time_estimate_bandwidth(self):
-        from xpad.stages import meanshift
+        from xpad.stages.k_rules import meanshift
 
         meanshift.estimate_bandwidth(self.points)
 
     def time_modes(self):
-        from xpad.stages import meanshift
+        from xpad.stages.k_rules import meanshift
 
         meanshift.modes(self.points, self.bandwidth, max_points=len(self.points))
 
     def time_assign(self):
-        from xpad.stages import meanshift
+        from xpad.stages.k_rules import meanshift
 
         meanshift.assign(self.points[:10], self.points)
 
@@ -45,7 +45,7 @@ class Cells:
         self.cells = self.binned(fineness)
 
     def binned(self, fineness):
-        from xpad.stages import meanshift
+        from xpad.stages.k_rules import meanshift
         from xpad.stages.parts import over
 
         size = self.bandwidth / fineness
@@ -55,7 +55,7 @@ class Cells:
         self.binned(fineness)
 
     def time_modes_of_cells(self, fineness):
-        from xpad.stages import meanshift
+        from xpad.stages.k_rules import meanshift
 
         meanshift.modes_of_cells(self.cells, self.bandwidth)
 
@@ -70,7 +70,7 @@ class KMeans:
     param_names = ("k",)
 
     def setup(self, k):
-        from xpad.stages import meanshift
+        from xpad.stages.k_rules import meanshift
 
         n = data.records()
         self.points = data.points(n)
@@ -79,18 +79,18 @@ class KMeans:
         self.cells = meanshift.Cells.of(self.points, size)
 
     def time_fit(self, k):
-        from xpad.stages import kmeans
+        from xpad.stages.labellers import kmeans
 
         kmeans.fit(self.points, k)
 
     def time_fit_parts(self, k):
-        from xpad.stages import kmeans
+        from xpad.stages.labellers import kmeans
         from xpad.stages.parts import over
 
         kmeans.fit_parts(over(self.parts), self.cells, k)
 
     def time_assign(self, k):
-        from xpad.stages import kmeans
+        from xpad.stages.labellers import kmeans
 
         kmeans.assign(self.points[:k], self.points)
 

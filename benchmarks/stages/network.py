@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xpad.stages.encoders import dense as _dense
+
 from . import data
 
 
@@ -17,7 +19,7 @@ class Training:
         self.train(masked)  # compiles
 
     def train(self, masked):
-        from xpad.stages import autoencoder
+        from xpad.stages.encoders import train as autoencoder
 
         validation = self.rows[: max(len(self.rows) // 10, 1)]
         autoencoder.train(self.rows, validation, epochs=2, patience=None, masked=masked)
@@ -32,7 +34,7 @@ class Encoding:
     """Rows to hidden units, with and without the error of their reconstruction."""
 
     def setup(self):
-        from xpad.stages import autoencoder
+        from xpad.stages.encoders import train as autoencoder
 
         self.rows = data.rows(data.records())
         few = self.rows[:512]
@@ -41,14 +43,12 @@ class Encoding:
         self.time_encode_with_error()
 
     def time_encode(self):
-        from xpad.stages import autoencoder
 
-        autoencoder.encode(self.model, self.rows)
+        _dense.encode(self.model, self.rows)
 
     def time_encode_with_error(self):
-        from xpad.stages import autoencoder
 
-        autoencoder.encode_with_error(self.model, self.rows)
+        _dense.encode_with_error(self.model, self.rows)
 
     peakmem_encode = time_encode
     peakmem_encode_with_error = time_encode_with_error

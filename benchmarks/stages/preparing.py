@@ -14,13 +14,13 @@ class Clean:
     param_names = ("dtype",)
 
     def setup(self, dtype):
-        from xpad.clean import limits_of
+        from xpad.pads.clean import limits_of
 
         raw = data.mission(data.records())["FEDU"]
         self.values, self.limits = raw.values.astype(dtype), limits_of(raw.attrs)
 
     def time_clean_flux(self, dtype):
-        from xpad.clean import clean_flux
+        from xpad.pads.clean import clean_flux
 
         clean_flux(self.values, self.limits)
 
@@ -47,7 +47,7 @@ class Regrid:
         }[varies]
 
     def time_to_grid(self, varies):
-        from xpad.regrid import to_grid
+        from xpad.pads.regrid import to_grid
 
         to_grid(self.flux, self.grid, *self.tables)
 
@@ -65,7 +65,7 @@ class Normalise:
         self.flux, self.pitch_angle = data.flux(n), data.grid(n).pitch_angle
 
     def time_normalise_pads(self, method):
-        from xpad.normalisation import normalise_pads
+        from xpad.pads.normalise import normalise_pads
 
         normalise_pads(self.flux, method, self.pitch_angle)
 
@@ -80,8 +80,8 @@ class Prepare:
         self.flux, self.model = data.flux(n), data.model(n)
 
     def time_prepare(self):
-        from xpad.clean import CLEAN
-        from xpad.regrid import pieces
+        from xpad.pads.clean import CLEAN
+        from xpad.pads.prepare import pieces
 
         for _, piece in pieces(self.flux, None, None, CLEAN):
             pads = self.model.pads(*piece)

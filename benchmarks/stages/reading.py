@@ -22,7 +22,7 @@ class OpenDataset:
 
     def setup(self):
         import xpad
-        from xpad.simulation import to_cdf
+        from xpad.simulation.cdf import to_cdf
 
         self.folder = tempfile.TemporaryDirectory()
         n = data.records()

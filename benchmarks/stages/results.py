@@ -23,7 +23,7 @@ class Tally:
         self.run = np.arange(n) // 64
 
     def time_of(self, whole):
-        from xpad.tally import Tally
+        from xpad.statistics.sums import Tally
 
         total = Tally.none(8, *self.flux.shape[1:])
         for start in range(0, len(self.flux), 4096):

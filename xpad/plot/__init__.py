@@ -13,10 +13,10 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import RolesError
+from xpad.plot.catalogue import plot_catalogue
 from xpad.plot.components import plot_components
-from xpad.plot.evidence import plot_k
-from xpad.plot.shapes import plot_catalogue
-from xpad.plot.timeline import plot_labels
+from xpad.plot.k import plot_k
+from xpad.plot.labels import plot_labels
 from xpad.plot.training import plot_training
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class PadPlots:
                     f"this Dataset has no {prefix}_pc to draw the evidence for k from: run "
                     "out = ds.pad.cluster() and then out.pad.plot.k()"
                 )
-            from xpad.evidence import evidence_of_result
+            from xpad.diagnostics.k import evidence_of_result
 
             evidence = evidence_of_result(evidence, prefix)
         return plot_k(evidence, axes)

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import OptionError
-from xpad.outcome import require_result
 from xpad.plot import style
+from xpad.results.read import require_result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -108,7 +108,7 @@ def open_lazily(
         As `open_dataset`.
     """
     from xpad.errors import OptionError, ReaderError
-    from xpad.readers.files import detect, resolve
+    from xpad.readers.sources import detect, resolve
 
     if on_error not in ("raise", "skip"):
         raise OptionError(f"on_error={on_error!r} is not possible; use 'raise' or 'skip'.")
@@ -153,11 +153,11 @@ def _read(
     dropped: Collection[str],
 ) -> "xr.Dataset":
     if name == "cdf":
-        from xpad.readers.cdf import read_cdf
+        from xpad.readers.cdf.read import read_cdf
 
         return read_cdf(paths, variable, on_error=on_error, drop_variables=dropped)
     if name == "das2":
-        from xpad.readers.das2 import read_das2
+        from xpad.readers.das2.read import read_das2
 
         return read_das2(paths, variable, on_error=on_error).drop_vars(dropped, errors="ignore")
     if name == "netcdf":

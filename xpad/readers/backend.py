@@ -1,5 +1,7 @@
 """``xarray.open_dataset(path, engine="xpad")``."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -9,8 +11,6 @@ import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from xpad.errors import ReaderError
-
-__all__ = ["XpadBackend"]
 
 
 class XpadBackend(BackendEntrypoint):
@@ -62,7 +62,7 @@ class XpadBackend(BackendEntrypoint):
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Return whether the file is a CDF file or a das2 stream, by name and content."""
-        from xpad.readers.files import detect
+        from xpad.readers.sources import detect
 
         if not isinstance(filename_or_obj, str | os.PathLike):
             return False

@@ -1,5 +1,7 @@
 """Arrays over the records of many files, read when they are asked for."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -9,12 +11,6 @@ from dask.base import tokenize
 from numpy.typing import DTypeLike, NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
-
-__all__ = ["RecordArray", "TableArray", "chunk_length", "chunked"]
-
-#: A chunk is about a file, but within these bounds.
-SMALLEST_CHUNK = 4 * 2**20
-LARGEST_CHUNK = 128 * 2**20
 
 #: Reads records start…stop of one file: (path, start, stop) -> array (stop - start, …).
 ReadRecords = Callable[[str, int, int], NDArray]
@@ -105,40 +101,6 @@ class TableArray(RecordArray):
     def _table(self, key: str, start: int, stop: int) -> NDArray:
         table = self.tables[int(key)]
         return np.broadcast_to(table, (stop - start, *table.shape))
-
-
-def chunk_length(file_lengths: Sequence[int], bytes_per_record: int) -> int:
-    """Return how many records a chunk holds: about a file, neither tiny nor huge.
-
-    All chunks have this length (but the last), which Zarr demands of what is written to it; where
-    the files are of one length, their borders are borders of chunks.
-
-    Parameters
-    ----------
-    file_lengths : sequence of int
-        Records in each file.
-    bytes_per_record : int
-        Of the largest variable.
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Examples
-    --------
-    >>> chunk_length([7854, 7854], 17 * 12 * 4)
-    7854
-    >>> chunk_length([10_000_000], 17 * 12 * 4)
-    163935
-    """
-    longest = max(file_lengths, default=0)
-    if longest == 0:
-        return 1
-    size = longest * max(bytes_per_record, 1)
-    if size > LARGEST_CHUNK:
-        return -(-longest // -(-size // LARGEST_CHUNK))
-    return longest * -(-SMALLEST_CHUNK // size)
 
 
 def chunked(

@@ -6,12 +6,12 @@ time since J2000, which counts leap seconds). All come out as UTC; fill values, 
 beyond what nanoseconds can hold (1677 to 2262) as NaT.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["TIME_TYPES", "decode", "iso"]
 
 #: The names of the CDF types that hold times; UNIX is seconds since 1970, as THEMIS stores them.
 TIME_TYPES = ("CDF_EPOCH", "CDF_EPOCH16", "CDF_TIME_TT2000", "UNIX")

@@ -1,5 +1,7 @@
 """From and to the tplot variables of pyspedas."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,11 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.attributes import storable
-from xpad.errors import OptionError, ReaderError
-from xpad.readers.notice import notice
-
-__all__ = ["from_tplot", "to_tplot"]
+from xpad.errors import OptionError, ReaderError, notice
+from xpad.storage.storable import storable
 
 #: What `to_tplot` stores, and how tplot should draw it.
 _RESULTS: dict[str, dict[str, Any]] = {

@@ -1,16 +1,15 @@
 """Zarr stores, local or behind an fsspec URL."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import xarray as xr
 
-from xpad.attributes import storable
-from xpad.errors import ReaderError
-from xpad.readers.netcdf import join, select
-from xpad.readers.notice import notice
-
-__all__ = ["read_zarr"]
+from xpad.errors import ReaderError, notice
+from xpad.readers.joining import join, select
+from xpad.storage.storable import storable
 
 
 def read_zarr(paths: Sequence[str], variable: str | Collection[str] | None = None) -> xr.Dataset:

@@ -1,5 +1,7 @@
 """What the simulated variables are called: ISTP attributes, as REPT's files have them."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

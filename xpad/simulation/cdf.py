@@ -1,5 +1,7 @@
 """Simulated days as CDF files in the structure of REPT level 3."""
 
+from __future__ import annotations
+
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ _XARRAY_ONLY = ("units", "long_name")
 _GZIP = 4
 
 
-def to_cdf(ds: xr.Dataset, folder: "str | PathLike[str]", *, overwrite: bool = False) -> list[Path]:
+def to_cdf(ds: xr.Dataset, folder: str | PathLike[str], *, overwrite: bool = False) -> list[Path]:
     """Write a simulated mission as one ISTP CDF file a day, in REPT level 3's structure.
 
     The files are called ``rbspb_rel03_ect-rept-sci-l3_YYYYMMDD_v5.0.0.cdf``: zVariables in row

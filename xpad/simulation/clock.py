@@ -4,6 +4,8 @@ A *slot* is one spin, numbered from the start of the mission; a *record* is a sl
 reached the ground. All else is a function of the slot.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

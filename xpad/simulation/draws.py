@@ -5,6 +5,8 @@ row of any stream is reached at once, so that a record's numbers do not depend o
 records are made, in what order, or in what chunks.
 """
 
+from __future__ import annotations
+
 from enum import IntEnum
 from functools import lru_cache
 from statistics import NormalDist

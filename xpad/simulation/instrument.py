@@ -4,6 +4,8 @@ After the Relativistic Electron Proton Telescope (Baker et al. 2013,
 doi 10.1007/s11214-012-9950-9). Each of the 17 pitch-angle bins gathers for its share of one spin.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,5 +1,7 @@
 """A simulated mission with the truth in it: a probe in Van Allen Probes REPT's structure."""
 
+from __future__ import annotations
+
 import math
 import numbers
 from collections.abc import Mapping
@@ -10,12 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from xpad.errors import OptionError
-from xpad.simulation.attributes import (
-    coordinate_attributes,
-    global_attributes,
-    variable_attributes,
-)
-from xpad.simulation.cdf import to_cdf
+from xpad.simulation.attributes import coordinate_attributes, global_attributes, variable_attributes
 from xpad.simulation.clock import DAY_MS, SPIN_MS, Mission, kept, slot_times
 from xpad.simulation.instrument import ENERGY, PITCH_ANGLE
 from xpad.simulation.records import SHAPES, dtype_of, generate
@@ -23,8 +20,6 @@ from xpad.simulation.records import SHAPES, dtype_of, generate
 if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
-
-__all__ = ["simulate", "to_cdf"]
 
 _DIMS = {"FEDU": ("FEDU_Alpha", "FEDU_Energy"), "Position": ("dim0",)}
 
@@ -168,7 +163,7 @@ def _mission(seed: Any, start: Any, probe: Any) -> Mission:
     return Mission(int(seed), int(milliseconds.astype(np.int64)), probe)
 
 
-def _slots(mission: Mission, days: Any) -> "NDArray[np.int64]":
+def _slots(mission: Mission, days: Any) -> NDArray[np.int64]:
     """The slots that became records, ascending."""
     if isinstance(days, bool) or not isinstance(days, numbers.Real):
         raise OptionError(f"days={days!r}: give a finite number above 0")
@@ -182,7 +177,7 @@ def _slots(mission: Mission, days: Any) -> "NDArray[np.int64]":
     return slots[_times(mission, slots) < length_ms]
 
 
-def _times(mission: Mission, slots: "NDArray[np.int64]") -> "NDArray[np.int64]":
+def _times(mission: Mission, slots: NDArray[np.int64]) -> NDArray[np.int64]:
     return slot_times(mission, 0, int(slots[-1]) + 1)[slots]
 
 
@@ -209,7 +204,7 @@ def _chunk_records(chunks: Any) -> int | None:
     return int(chunks)
 
 
-def _lazy(mission: Mission, name: str, slots: "NDArray[np.int64]", size: int) -> "da.Array":
+def _lazy(mission: Mission, name: str, slots: NDArray[np.int64], size: int) -> da.Array:
     """One variable as a dask array whose chunks know nothing but their first and last slot."""
     import dask.array as da
 
@@ -233,8 +228,8 @@ def _lazy(mission: Mission, name: str, slots: "NDArray[np.int64]", size: int) ->
 def _generate_chunk(
     mission: Mission,
     variable: str,
-    bounds: "NDArray[np.int64]",
+    bounds: NDArray[np.int64],
     block_id: tuple[int, ...] = (0,),
-) -> "NDArray[np.float32 | np.int8]":
+) -> NDArray[np.float32 | np.int8]:
     index = block_id[0]
     return generate(mission, [variable], int(bounds[index]), int(bounds[index + 1]))[variable]

@@ -5,6 +5,8 @@ perigee 1.1 and apogee 5.8 Earth radii, inclination 10 degrees, about nine hours
 local time moves once around in 660 days, backwards.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

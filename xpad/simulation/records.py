@@ -1,5 +1,7 @@
 """Blocks of records: each part's work put together, in NumPy."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -12,6 +12,8 @@ so that n steepens, f flattens the top and cuts the flanks, and h < 0 digs a but
 while h > 0 sets a cap on top.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

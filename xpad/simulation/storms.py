@@ -7,6 +7,8 @@ doi 10.1038/nature13956) and hardly any electrons above 1 MeV inside L = 2 (Fenn
 doi 10.1002/2014GL062874).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from xpad.errors import OptionError
 
-__all__ = ["CELLS_PER_BANDWIDTH", "Cells", "checked", "distinct", "keys", "stable_order"]
-
 Float64 = NDArray[np.float64]
 Integers = NDArray[np.int32 | np.int64]
 

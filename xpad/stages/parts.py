@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 
 from xpad.errors import OptionError
 
-__all__ = ["Mergeable", "Reduce", "over"]
-
-
 TREE = 8
 """Parts that are merged as a tree; what comes of them is added to one result, so that memory does
 not grow with their number."""

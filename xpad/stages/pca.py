@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xpad.compiled import compiled, compiled_in_any_order
+from xpad.compute.compiled import compiled, compiled_in_any_order
 from xpad.errors import NotEnoughDataError, OptionError
-
-__all__ = ["PCA", "Moments", "from_moments", "inverse", "project"]
 
 Float64 = NDArray[np.float64]
 

@@ -16,8 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from xpad.stages.parts import Reduce, over
 
-__all__ = ["Groups", "Spread", "calinski_harabasz", "davies_bouldin", "of_parts"]
-
 Float64 = NDArray[np.float64]
 Label = Callable[[NDArray[Any]], NDArray[np.integer[Any]]]
 

@@ -1,0 +1,138 @@
+"""A look at the data before a fit: usable records, why others are not, bins never measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import xarray as xr
+
+from xpad.compute.progress import Progress
+from xpad.fitting.survey import survey
+from xpad.pads.canonical import raw_flux
+from xpad.pads.grid import Grid, grid_of, selected
+from xpad.pads.quality import FLAGS
+from xpad.roles.recognise import as_dataset, recognise
+from xpad.settings import DEFAULT_PRESET, resolve
+
+
+@dataclass(frozen=True, repr=False)
+class Check:
+    """What a flux holds, record by record and bin by bin."""
+
+    flux: str
+    grid: Grid
+    reasons: dict[str, int]
+    """Records by flag: ``ok`` and why not."""
+    measured: xr.DataArray
+    """(energy, pitch_angle) bool: bins measured at least once."""
+    picked: str
+    """How the flux was picked, and what else was there."""
+
+    @property
+    def n_records(self) -> int:
+        """All records."""
+        return sum(self.reasons.values())
+
+    @property
+    def n_usable(self) -> int:
+        """Records that would get a label."""
+        return self.reasons["ok"]
+
+    def __repr__(self) -> str:
+        share = self.n_usable / self.n_records if self.n_records else 0.0
+        lines = [
+            f"<xpad check of {self.flux}: {self.n_usable:,} of {self.n_records:,} records usable "
+            f"({share:.1%})>",
+            f"    picked           {self.picked}",
+            f"    grid             {self.grid}",
+        ]
+        for name, number in self.reasons.items():
+            if name != "ok" and number:
+                lines.append(f"    {name.replace('_', ' '):<16} {number:,} records")
+        lines.append(f"    never measured   {self._never()}")
+        return "\n".join(lines)
+
+    def _never(self) -> str:
+        measured = self.measured.values
+        n = int((~measured).sum())
+        if n == 0:
+            return "no bin"
+        parts = []
+        angles = self.grid.pitch_angle[~measured.any(axis=0)]
+        energies = self.grid.energy[~measured.any(axis=1)]
+        if angles.size:
+            parts.append(f"pitch angles {', '.join(f'{a:g}' for a in angles)} deg")
+        if energies.size:
+            parts.append(
+                f"energies {', '.join(f'{e:g}' for e in energies)} {self.grid.energy_units}".rstrip()
+            )
+        of = f"{n} of {measured.size} bins"
+        return f"{of} ({'; '.join(parts)})" if parts else of
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
+
+
+def check(
+    obj: xr.Dataset | xr.DataArray,
+    variable: str | None = None,
+    *,
+    min_coverage: float = 0.0,
+    min_positive: int = 1,
+    energies: tuple[float, float] | None = None,
+    background: float | Sequence[float] | None = None,
+    progress: bool | None = None,
+) -> Check:
+    """Look at the data before a fit: usable records, why others are not, bins never measured.
+
+    Parameters
+    ----------
+    obj : xarray.Dataset or xarray.DataArray
+        The data; read once.
+    variable : str, optional
+        The flux, where several are there.
+    min_coverage, min_positive, energies, background
+        As in `xpad.Settings`.
+    progress : bool, optional
+        Show bars.
+
+    Returns
+    -------
+    Check
+        Its repr is the report.
+
+    Examples
+    --------
+    >>> import xpad
+    >>> found = xpad.check(xpad.simulate(days=0.2))
+    >>> found.n_usable <= found.n_records
+    True
+    """
+    options = {
+        "min_coverage": min_coverage,
+        "min_positive": min_positive,
+        "energies": energies,
+        "background": background,
+    }
+    settings = resolve(DEFAULT_PRESET, options)
+    ds = as_dataset(obj)
+    roles = recognise(ds, variable)
+    flux = selected(raw_flux(ds, roles=roles), settings)
+    grid = grid_of(flux, settings)
+    seen = survey(flux, grid, settings, None, Progress(progress))
+    flags = seen.flags(settings)
+    others = ", ".join(c.label for c in roles.others)
+    return Check(
+        flux=str(flux.name),
+        grid=grid,
+        reasons={name: int((flags == i).sum()) for i, name in enumerate(FLAGS)},
+        measured=xr.DataArray(
+            seen.ever_measured,
+            dims=("energy", "pitch_angle"),
+            coords={"energy": grid.energy, "pitch_angle": grid.pitch_angle},
+            name="measured",
+        ),
+        picked=roles.chosen.why + (f"; also there: {others}" if others else ""),
+    )

@@ -1,0 +1,399 @@
+"""The first half of a fit: the records that are usable, their split, and the autoencoder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xpad.compute.memory import release
+from xpad.compute.progress import Progress
+from xpad.compute.workers import run_on
+from xpad.errors import NotEnoughDataError, OptionError, warn
+from xpad.fitting.resources import Workspace
+from xpad.fitting.splitter import Splitter
+from xpad.fitting.survey import survey
+from xpad.fitting.training_rows import Sample, gather
+from xpad.model.model import Model
+from xpad.model.provenance import versions
+from xpad.pads.grid import Grid
+from xpad.pads.normalise import is_bounded
+from xpad.pads.quality import ALL_FILL, BAD_AXIS, FLAGS, NO_POSITIVE_FLUX, OK, TOO_SPARSE
+from xpad.pads.records import ENERGY, PITCH_ANGLE, varies
+from xpad.settings import Settings
+from xpad.stages.encoders.deal import Deal
+from xpad.stages.split import TEST, TRAIN, VALIDATION
+from xpad.storage.checkpoint import TRAINED, TRAINING, Arrays, Checkpoint, as_json, from_json
+
+if TYPE_CHECKING:
+    from xpad.stages.encoders.dense import Autoencoder
+    from xpad.stages.encoders.train import History
+
+Floats = NDArray[np.float32]
+ROWS = 4096
+"""Rows that are held in double precision at once."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the first half of a fit leads to.
+
+    Attributes
+    ----------
+    model : Model
+        Without components and clusters.
+    split : Splitter
+        Exact among the usable records.
+    codes : (records,) int8
+        The split of every record by position; -1 where it is not usable.
+    shift : (encoded,) float64
+        Near the mean encoding, so that sums of squares about it lose no digits.
+    """
+
+    model: Model
+    split: Splitter
+    codes: NDArray[np.int8]
+    shift: NDArray[np.float64]
+
+
+def train(
+    flux: xr.DataArray,
+    grid: Grid,
+    split: Splitter,
+    preset: str,
+    source: dict[str, Any],
+    space: Workspace,
+    progress: Progress,
+) -> Trained:
+    """Read the data once, and train the autoencoder; or go on from a checkpoint.
+
+    Parameters
+    ----------
+    flux : canonical flux
+    grid : Grid
+    split : Splitter
+        As it is before the data are read.
+    preset : str
+    source : dict
+        Identity of the input.
+    space : Workspace
+    progress : Progress
+    """
+    model = _untrained(preset, split.settings, grid, source)
+    model.provenance["varying"] = [r for r in (ENERGY, PITCH_ANGLE) if varies(flux, r)]
+    known = space.checkpoint.load(TRAINED)
+    if known is not None:
+        return _restored(known, model, split)
+    found = _trained(flux, model, split, space, progress)
+    space.checkpoint.save(TRAINED, _as_arrays(found))
+    return found
+
+
+def _trained(
+    flux: xr.DataArray, model: Model, split: Splitter, space: Workspace, progress: Progress
+) -> Trained:
+    s = model.settings
+    row_bytes = 4 * int(np.prod(model.grid.shape))
+    # What is held of every record beside the sample: its time, its flag and its split.
+    left = max(space.memory - 10 * split.total, 0) / 2
+    drawn_to = space.scratch_unless(split.expected() * row_bytes <= left)
+    seen = survey(flux, model.grid, s, split, progress, drawn_to)
+    features = seen.ever_measured
+    flags = seen.flags(s)
+    _require_usable(flags, flux, s)
+    ok = flags == OK
+    log.info("%s: %d of %d records usable", flux.name, int(ok.sum()), ok.size)
+
+    split = split.exact(ok)
+    model.provenance["split"] = split.as_dict()
+    codes = split.codes(ok)
+    _require_components(int(np.count_nonzero(codes == TEST)), int(features.sum()), s)
+    chosen = [split.training(codes, part) for part in (TRAIN, VALIDATION)]
+    if not all(seen.holds(part) for part in chosen):
+        # Far fewer records are usable than the first pass could assume.
+        drawn_to = space.scratch_unless(sum(c.size for c in chosen) * row_bytes <= left)
+        seen = survey(flux, model.grid, s, split.wanting(*chosen), progress, drawn_to)
+    spool = space.scratch_unless(sum(c.size for c in chosen) * row_bytes <= left)
+    batches, n_features = (s.batch_size, _validation_batch()), int(features.sum())
+    with progress.step("gathering"):
+        samples = gather(
+            seen.drawn,
+            chosen,
+            features,
+            [Deal.of(c.size, batch, n_features) for c, batch in zip(chosen, batches, strict=True)],
+            read_from=drawn_to,
+            spool=spool,
+            buffer=space.memory // 8,
+        )
+    if drawn_to is not None:
+        drawn_to.remove("drawn")
+    release()
+    model = replace(model, features=features, fill=_fill(samples[0], s))
+    if s.encoder is not None:
+        autoencoder, history = _train(samples[0], samples[1], s, space, progress)
+        model = replace(model, autoencoder=autoencoder, history=history)
+    return Trained(model, split, codes, _shift(model, samples[0].first))
+
+
+def _require_components(n_test: int, n_features: int, settings: Settings) -> None:
+    """Refuse before the training what would only be found impossible after it."""
+    width = n_features
+    if settings.encoder is not None:
+        from xpad.stages.encoders.dense import width_of
+
+        width = width_of(n_features, settings.n_hidden)
+    if settings.n_components > width:
+        raise OptionError(
+            f"n_components={settings.n_components} is more than the {width} numbers of an encoded record"
+        )
+    wanted = f"{settings.n_components} components"
+    if settings.k is not None:
+        wanted += f" and k={settings.k}"
+    least = max(settings.n_components + 1, settings.k or 2)
+    if n_test < least:
+        raise NotEnoughDataError(
+            f"the test split has {n_test} usable record(s), and {wanted} need at least {least}: give "
+            f"more records, {'a smaller k, ' if settings.k is not None else ''}or a larger test split "
+            f"(train={settings.train}, validation={settings.validation})"
+        )
+
+
+def _validation_batch() -> int:
+    from xpad.stages.encoders.network import VALIDATION_BATCH
+
+    return VALIDATION_BATCH
+
+
+def _shift(model: Model, rows: Floats) -> NDArray[np.float64]:
+    if len(rows) == 0:
+        return np.zeros(model.fill.size)
+    return np.asarray(model.encode(rows).mean(axis=0, dtype=np.float64))
+
+
+def _fill(sample: Sample, settings: Settings) -> Floats:
+    """What stands for a missing bin: zero as published, or the training mean."""
+    if settings.missing == "zero" or sample.shape[0] == 0:
+        return np.zeros(sample.shape[1], dtype=np.float32)
+    from xpad.stages.encoders.train import means
+
+    return means(sample)
+
+
+def _train(
+    train: Sample, validation: Sample, settings: Settings, space: Workspace, progress: Progress
+) -> tuple[Autoencoder, xr.Dataset]:
+    for sample, name in ((train, "training"), (validation, "validation")):
+        if sample.shape[0] == 0:
+            raise NotEnoughDataError(
+                f"no usable record fell into the {name} split; give more records, a larger share "
+                "(train=, validation=), or encoder=None"
+            )
+    with progress.step("training", settings.epochs, unit="epoch") as bar:
+
+        def ended(epoch: int, loss: float, val_loss: float) -> None:
+            bar.note(loss=f"{loss:.3g}", val_loss=f"{val_loss:.3g}")
+            bar.update(1)
+
+        here = space.training_worker is None
+        trained, curves = run_on(
+            space.training_worker, train_samples, train, validation, settings, space.checkpoint,
+            ended if here else None, name="xpad-training",
+        )  # fmt: skip
+    history = as_history(curves.loss, curves.val_loss).assign_attrs(
+        steps=int(curves.steps),
+        best_epoch=int(curves.best_epoch) + 1,
+        stopped_early=int(curves.stopped_early),
+        n_train=train.shape[0],
+        n_validation=validation.shape[0],
+    )
+    _warn_if_untrained(train, validation, trained.encoder_bias.size, history, settings)
+    return trained, history
+
+
+def train_samples(
+    train: Sample,
+    validation: Sample,
+    settings: Settings,
+    checkpoint: Checkpoint,
+    ended: Callable[[int, float, float], None] | None,
+) -> tuple[Autoencoder, History]:
+    """Train the autoencoder on samples, from the last checkpoint on; here or in a task."""
+    from xpad.stages.encoders import train as autoencoder
+
+    return autoencoder.train(
+        train,
+        validation,
+        n_hidden=settings.n_hidden,
+        output="sigmoid" if is_bounded(settings.normalise) else "linear",
+        masked=settings.missing == "mask",
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        patience=settings.patience,
+        restore_best=settings.restore_best,
+        min_steps=settings.min_steps,
+        random_state=settings.seed("encoder"),
+        optimiser="muon" if settings.training == "fast" else "adam",
+        schedule="onecycle" if settings.training == "fast" else "constant",
+        progress=ended,
+        save=checkpoint.save_training if checkpoint.place is not None else None,
+        resume=checkpoint.load(TRAINING),
+    )
+
+
+def as_history(loss: Any, val_loss: Any) -> xr.Dataset:
+    """Curves over the epochs, as a model keeps them."""
+    loss, val_loss = np.asarray(loss, dtype=np.float64), np.asarray(val_loss, dtype=np.float64)
+    return xr.Dataset(
+        {
+            "loss": ("pad_epoch", loss, {"long_name": "training loss (mean squared error)"}),
+            "val_loss": (
+                "pad_epoch",
+                val_loss,
+                {"long_name": "validation loss (mean squared error)"},
+            ),
+        },
+        coords={"pad_epoch": ("pad_epoch", np.arange(1, loss.size + 1), {"long_name": "epoch"})},
+    )
+
+
+def _warn_if_untrained(
+    train: Sample, validation: Sample, hidden: int, history: xr.Dataset, settings: Settings
+) -> None:
+    """Say so when the training was too small for its encoding to mean anything."""
+    variance = _variance(validation, masked=settings.missing == "mask")
+    reached = float(history.val_loss[-1])
+    faults = []
+    if variance > 0 and reached > 0.5 * variance:
+        faults.append(
+            f"its validation loss {reached:.3g} is {reached / variance:.0%} of the variance about the "
+            f"mean record ({variance:.3g}), where half would be the least to expect"
+        )
+    if train.shape[0] < hidden:
+        faults.append(
+            f"its encoding has {hidden} numbers a record, more than there are training records"
+        )
+    if faults:
+        steps = history.attrs["steps"]
+        remedy = "Use more records, or encoder=None"
+        if train.shape[0] >= hidden:  # of fewer records, no training makes more
+            longer = _rounded(20 * max(steps, 500))
+            remedy = f"Train longer with min_steps={longer} (--min-steps), use more records, or encoder=None"
+        warn(
+            f"the autoencoder has hardly learned from {train.shape[0]} training records in {steps} steps: "
+            f"{'; '.join(faults)}. So its encoding means little. {remedy}"
+        )
+
+
+def _rounded(number: int) -> int:
+    """To one significant figure, for a suggestion."""
+    return int(float(f"{number:.0e}"))
+
+
+def _variance(sample: Sample, masked: bool) -> float:
+    """Mean square of the rows about the mean row; a missing value is left out, or a zero."""
+    n, total, squares = (np.zeros(sample.shape[1]) for _ in range(3))
+    for number, size in enumerate(sample.deal.sizes):
+        block = sample.block(number)[:size]
+        for start in range(0, size, ROWS):
+            rows = block[start : start + ROWS].astype(np.float64)
+            measured = np.isfinite(rows)
+            rows[~measured] = 0
+            n += measured.sum(axis=0) if masked else len(rows)
+            total += rows.sum(axis=0)
+            squares += np.square(rows).sum(axis=0)
+    mean = total / np.maximum(n, 1)
+    return float((squares - n * np.square(mean)).sum() / max(n.sum(), 1))
+
+
+def _untrained(preset: str, settings: Settings, grid: Grid, source: dict[str, Any]) -> Model:
+    """A model that knows its grid, before anything is learned."""
+    from xpad.stages.pca import PCA
+
+    empty = np.empty((0, 0))
+    return Model(
+        preset=preset,
+        settings=settings,
+        grid=grid,
+        features=np.ones(grid.shape, dtype=bool),
+        fill=np.zeros(grid.energy.size * grid.pitch_angle.size, dtype=np.float32),
+        autoencoder=None,
+        pca=PCA(np.empty(0), empty, np.empty(0), np.empty(0), 0),
+        bandwidth=float("nan"),
+        modes=empty,
+        centres=empty,
+        counts=np.empty(0, dtype=np.int64),
+        scores={},
+        history=as_history([], []),
+        provenance={"versions": versions(), "input": source},
+    )
+
+
+def _as_arrays(trained: Trained) -> Arrays:
+    """A checkpoint of the first half."""
+    model, a = trained.model, trained.model.autoencoder
+    arrays: Arrays = {
+        "features": model.features,
+        "fill": model.fill,
+        "codes": trained.codes,
+        "shift": trained.shift,
+        "loss": model.history.loss.values,
+        "val_loss": model.history.val_loss.values,
+        "stated": as_json(
+            {
+                "split": model.provenance["split"],
+                "history": dict(model.history.attrs),
+                "network": None if a is None else {"output": a.output, "masked": a.masked},
+            }
+        ),
+    }
+    if a is not None:
+        arrays |= {name: getattr(a, name) for name in _WEIGHTS}
+    return arrays
+
+
+_WEIGHTS = ("encoder_kernel", "encoder_bias", "decoder_kernel", "decoder_bias")
+
+
+def _restored(arrays: Arrays, model: Model, split: Splitter) -> Trained:
+    from xpad.stages.encoders.dense import Autoencoder
+
+    stated = from_json(arrays["stated"])
+    autoencoder = None
+    if stated["network"] is not None:
+        weights: dict[str, Any] = {name: arrays[name] for name in _WEIGHTS}
+        autoencoder = Autoencoder(**weights, fill=arrays["fill"], **stated["network"])
+    model.provenance["split"] = stated["split"]
+    model = replace(
+        model,
+        features=arrays["features"],
+        fill=arrays["fill"],
+        autoencoder=autoencoder,
+        history=as_history(arrays["loss"], arrays["val_loss"]).assign_attrs(stated["history"]),
+    )
+    low, high = stated["split"]["thresholds"]
+    return Trained(model, replace(split, thresholds=(low, high)), arrays["codes"], arrays["shift"])
+
+
+def _require_usable(flags: NDArray[np.int8], flux: xr.DataArray, settings: Settings) -> None:
+    if (flags == OK).any():
+        return
+    reasons = {
+        FLAGS[f]: int((flags == f).sum())
+        for f in (ALL_FILL, NO_POSITIVE_FLUX, TOO_SPARSE, BAD_AXIS)
+    }
+    told = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in reasons.items() if n)
+    hint = ""
+    if reasons["too_sparse"]:
+        hint = (
+            f"; lower min_coverage={settings.min_coverage} or min_positive={settings.min_positive}"
+        )
+    raise NotEnoughDataError(
+        f"none of the {flags.size} records of {flux.name} is usable: {told}{hint}"
+    )

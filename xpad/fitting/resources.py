@@ -1,0 +1,123 @@
+"""What a fit may use: memory, a place for what does not fit, a checkpoint, a worker to train on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+from xpad.compute.memory import budget
+from xpad.compute.workers import require_worker
+from xpad.errors import OptionError
+from xpad.settings import Options
+from xpad.storage.checkpoint import Checkpoint
+from xpad.storage.scratch import Scratch, temporary
+
+
+class Resources(TypedDict, total=False):
+    """What a fit may use, as keyword arguments; none of it changes the result.
+
+    ``memory`` ("2GiB"; by default a quarter of what the machine or the container has) bounds the
+    training and validation records and the components that are held; what does not fit is written
+    below ``scratch`` (a path or fsspec URL that all workers reach; by default the system's
+    temporary folder) and read back in the same order. ``checkpoint`` (a path or URL) lets a fit
+    that was killed go on from its last epoch when it is called again. ``training_worker`` names
+    the dask worker that trains, instead of this process. ``storage_options`` are fsspec's, for
+    URLs.
+    """
+
+    memory: str | int | None
+    scratch: str | None
+    checkpoint: str | None
+    training_worker: str | None
+    storage_options: Mapping[str, Any] | None
+
+
+class FitOptions(Options, Resources, total=False):
+    """The settings of the method, and what a fit may use."""
+
+
+def separated(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of the method among keyword arguments, and the resources."""
+    known = Resources.__annotations__
+    settings = {name: value for name, value in options.items() if name not in known}
+    return settings, {name: value for name, value in options.items() if name in known}
+
+
+def require_resources(resources: Mapping[str, Any]) -> None:
+    """Refuse resources that cannot be had, before anything is begun with them.
+
+    Raises
+    ------
+    OptionError
+        An amount of memory that is none, a scratch folder that cannot be written or that workers
+        do not see, a worker that is not there.
+    """
+    for name in ("scratch", "checkpoint"):
+        if not isinstance(resources.get(name), (str, os.PathLike, type(None))):
+            raise OptionError(f"{name}={resources[name]!r} is neither a path nor a URL")
+    if not isinstance(resources.get("storage_options"), (Mapping, type(None))):
+        raise OptionError(f"storage_options={resources['storage_options']!r} is no dict")
+    budget(resources.get("memory"))
+    require_worker(resources.get("training_worker"))
+    if resources.get("scratch") is not None:
+        with temporary(resources["scratch"], dict(resources.get("storage_options") or {})):
+            pass
+
+
+@dataclass
+class Workspace:
+    """What a fit may use.
+
+    Attributes
+    ----------
+    memory : int
+        Bytes for samples and components.
+    training_worker : str or None
+    checkpoint : Checkpoint
+    """
+
+    memory: int
+    training_worker: str | None = None
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    _place: str | None = None
+    _options: dict[str, Any] = field(default_factory=dict)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _scratch: Scratch | None = None
+
+    def scratch_unless(self, fits: bool) -> Scratch | None:
+        """A folder for what does not fit in memory; None where it does."""
+        if fits:
+            return None
+        if self._scratch is None:
+            self._scratch = self._stack.enter_context(temporary(self._place, self._options))
+        return self._scratch
+
+
+@contextmanager
+def workspace(
+    *,
+    memory: str | int | None = None,
+    scratch: str | None = None,
+    checkpoint: str | None = None,
+    training_worker: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Iterator[Workspace]:
+    """What a fit may use; its scratch folder is removed at the end."""
+    require_resources(
+        {"memory": memory, "scratch": scratch, "checkpoint": checkpoint,
+         "training_worker": training_worker, "storage_options": storage_options}
+    )  # fmt: skip
+    options = dict(storage_options or {})
+    kept = Checkpoint(None if checkpoint is None else Scratch(str(checkpoint), options))
+    with ExitStack() as stack:
+        yield Workspace(
+            budget(memory),
+            training_worker,
+            kept,
+            None if scratch is None else str(scratch),
+            options,
+            stack,
+        )

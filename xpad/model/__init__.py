@@ -1,0 +1,1 @@
+"""What a fit learned, and how it is saved."""

@@ -1,0 +1,68 @@
+"""What a result was made from and with, so that it can be cited and repeated."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xpad.pads.records import record_dims
+from xpad.settings import Settings
+
+LIBRARIES = (
+    "xpad", "numpy", "pandas", "xarray", "dask", "numba", "scikit-learn", "jax", "flax", "optax",
+    "cdflib",
+)  # fmt: skip
+_IDENTIFYING = (
+    "Logical_file_id", "Logical_source", "Source_name", "Descriptor", "Data_version", "source",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Versions of xpad and of the libraries that the numbers depend on."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def configuration(preset: str, settings: Settings, source: dict[str, Any]) -> dict[str, Any]:
+    """Everything that a fit's result depends on: what is begun with one is not gone on with another."""
+    return {
+        "xpad": versions()["xpad"],
+        "preset": preset,
+        "settings": settings.as_dict(),
+        "input": source,
+    }
+
+
+def identity(ds: xr.Dataset, flux: xr.DataArray) -> dict[str, Any]:
+    """What identifies the input: sources, variable, shape, times; reads no flux."""
+    dims = record_dims(flux)
+    found: dict[str, Any] = {
+        "variable": str(flux.name),
+        "dims": [str(d) for d in flux.dims],
+        "shape": [int(n) for n in flux.shape],
+        "units": str(flux.attrs.get("units", "")),
+    }
+    for key in _IDENTIFYING:
+        value = ds.attrs.get(key)
+        if isinstance(value, str):
+            found[key] = value
+        elif isinstance(value, list | tuple) and value and all(isinstance(v, str) for v in value):
+            found[key] = value[0] if len(value) == 1 else list(value)
+    for name, coord in flux.coords.items():
+        if coord.ndim != 1 or coord.dims[0] not in dims or coord.chunks is not None:
+            continue
+        if coord.size and (name in dims or coord.dtype.kind == "M"):
+            values = np.ascontiguousarray(coord.values)
+            found[f"{name}_first"], found[f"{name}_last"] = str(values[0]), str(values[-1])
+            if values.dtype.kind in "mMiuf":
+                found[f"{name}_sha256"] = hashlib.sha256(values.view(np.uint8).data).hexdigest()
+    return found

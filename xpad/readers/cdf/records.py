@@ -1,0 +1,115 @@
+"""Records of one variable from one CDF file, and errors that name both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpad.errors import ReaderError
+from xpad.readers import times
+from xpad.readers.cdf.header import check_length
+from xpad.readers.cdf.layout import VariableInfo
+from xpad.readers.cdf.unpacked import uncompressed
+
+
+def read_records(path: str, start: int, stop: int, *, variable: str, info: VariableInfo) -> NDArray:
+    """Read records of one variable from one file.
+
+    Parameters
+    ----------
+    path : str
+    start, stop : int
+        The records, counted from 0 in this file; `stop` is not among them.
+    variable : str
+    info : VariableInfo
+        What the header said at opening.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (stop - start, *info.shape), native byte order.
+
+    Raises
+    ------
+    ReaderError
+        If the file has gone, is truncated or damaged; it names file and variable.
+    """
+    from cdflib import CDF
+
+    with named_errors(path, variable), uncompressed(path) as stored:
+        check_length(path, stored)
+        cdf = CDF(stored, string_encoding="latin-1")
+        values = values_of(cdf, variable, startrec=start, endrec=stop - 1)
+        return decoded(values, info, stop - start, path, variable)
+
+
+def values_of(cdf: Any, variable: str, **records: int) -> Any:
+    """Return what ``cdf.varget`` gives, asked once more where Python itself failed."""
+    try:
+        return cdf.varget(variable, **records)
+    except SystemError:
+        # NumPy parses the dtype, and CPython before 3.11.8 and 3.12.2 now and then loses count where
+        # threads parse at the same time (gh-106905).
+        return cdf.varget(variable, **records)
+
+
+def decoded(
+    values: Any, info: VariableInfo, records: int | None, path: str, variable: str
+) -> NDArray:
+    """Return what varget gave in the shape and dtype that the header promised.
+
+    Parameters
+    ----------
+    values : array-like
+    info : VariableInfo
+    records : int or None
+        How many there should be; None for the one of a static variable, whose axis is left out.
+    path, variable : str
+        For the error.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    ReaderError
+        If there are more or fewer values.
+    """
+    shape = info.shape if records is None else (records, *info.shape)
+    array = np.asarray(values)
+    if array.size != math.prod(shape):
+        raise ReaderError(
+            f"{path}: variable {variable!r} gave {array.size} values where the header promises "
+            f"{' x '.join(map(str, shape))}. The file is damaged; fetch it again."
+        )
+    array = array.reshape(shape)
+    if info.is_time:
+        return times.decode(array, info.cdf_type)
+    return array.astype(info.dtype, copy=False)
+
+
+@contextmanager
+def named_errors(path: str, variable: str | None = None) -> Iterator[None]:
+    """Turn whatever a damaged file makes cdflib raise into an error that names the file."""
+    try:
+        yield
+    except ReaderError as error:
+        if variable is None or repr(variable) in str(error):
+            raise
+        raise ReaderError(f"{error} (While reading variable {variable!r}.)") from error
+    except FileNotFoundError as error:
+        what = f" Variable {variable!r} cannot be read." if variable else ""
+        raise ReaderError(f"{path} does not exist (any more).{what}") from error
+    except Exception as error:
+        where = f"{path}: variable {variable!r}" if variable else path
+        reason = str(error) or "no reason given"
+        raise ReaderError(
+            f"{where} cannot be read: {type(error).__name__}: {reason}. The file is damaged or "
+            f"truncated; fetch it again, or pass on_error='skip' to open_dataset."
+        ) from error

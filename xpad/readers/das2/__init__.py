@@ -1,0 +1,1 @@
+"""das2 streams, such as Juno's exports."""

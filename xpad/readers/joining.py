@@ -1,0 +1,105 @@
+"""Datasets of several files joined along their records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Sequence
+
+import xarray as xr
+
+from xpad.compute.chunks import chunk_length
+from xpad.errors import ReaderError
+from xpad.readers.lazy import chunked
+
+
+def join(datasets: Sequence[xr.Dataset], paths: Sequence[str]) -> xr.Dataset:
+    """Join Datasets along their records, in the order of their first times.
+
+    Parameters
+    ----------
+    datasets : sequence of xarray.Dataset
+    paths : sequence of str
+        Where they come from.
+
+    Returns
+    -------
+    xarray.Dataset
+        With an empty encoding, so that it can be written with other chunks than it was read with.
+
+    Raises
+    ------
+    ReaderError
+        If they do not fit together.
+    """
+    dataset = datasets[0]
+    if len(datasets) > 1:
+        dim = next(iter(record_dimensions(dataset)), None)
+        if dim is None or any(dim not in other.dims for other in datasets):
+            raise ReaderError(
+                f"{paths[0]} and {len(paths) - 1} more share no record dimension to be joined "
+                f"along: open them one by one."
+            )
+        lazy = [chunked(_without_encoding(one), "auto", {}) for one in datasets]
+        ordered = sorted(lazy, key=lambda one: one[dim].values[:1].tolist())
+        try:
+            dataset = xr.concat(
+                ordered,
+                dim=dim,
+                data_vars="minimal",
+                coords="minimal",
+                compat="equals",
+                join="exact",
+                combine_attrs="override",
+            )
+        except ValueError as error:
+            raise ReaderError(
+                f"{paths[0]} and {len(paths) - 1} more cannot be joined along {dim!r}: {error}"
+            ) from error
+    dataset = _without_encoding(dataset)
+    dataset.encoding["source"] = paths[0] if len(paths) == 1 else list(paths)
+    return dataset
+
+
+def _without_encoding(dataset: xr.Dataset) -> xr.Dataset:
+    """Drop what would bind a later writing to the chunks and codecs of this file."""
+    # Not by drop_encoding, which loads the variables in xarray before 2025.12.
+    out = dataset.copy()
+    out.encoding = {}
+    for item in out.variables.values():
+        item.encoding = {}
+    for dim in record_dimensions(dataset):
+        records = dataset.sizes[dim]
+        members = [item for item in dataset.variables.values() if dim in item.dims]
+        largest = max(item.nbytes // max(records, 1) for item in members)
+        for name, item in out.variables.items():
+            if dim in item.dims:
+                own = dataset.variables[name].encoding.get("preferred_chunks")
+                length = chunk_length([records], largest)
+                item.encoding["preferred_chunks"] = own or {dim: length}
+    return out
+
+
+def record_dimensions(dataset: xr.Dataset) -> list[Hashable]:
+    """Return the dimensions of times, else the first dimension of the first variable."""
+    found = [name for name, index in dataset.indexes.items() if index.dtype.kind == "M"]
+    if not found and "time" in dataset.dims:
+        found = ["time"]
+    first = next((item.dims[0] for item in dataset.data_vars.values() if item.dims), None)
+    return found or ([first] if first is not None else [])
+
+
+def select(dataset: xr.Dataset, variable: str | Collection[str] | None, path: str) -> xr.Dataset:
+    """Keep some variables, and those of the same records that have no further dimension."""
+    if variable is None:
+        return dataset
+    asked = [variable] if isinstance(variable, str) else list(variable)
+    for name in asked:
+        if name not in dataset.variables:
+            known = ", ".join(map(str, dataset.data_vars))
+            raise ReaderError(f"{path} holds no variable {name!r}. It holds {known}.")
+    records = {dim for name in asked for dim in dataset[name].dims[:1]}
+    company = [
+        name
+        for name, other in dataset.data_vars.items()
+        if other.dims and set(other.dims) <= records
+    ]
+    return dataset[list(dict.fromkeys([*asked, *company]))]

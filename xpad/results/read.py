@@ -1,0 +1,134 @@
+"""What a Dataset with results holds: for plots, statistics and reports, which read one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import xarray as xr
+
+from xpad.errors import RolesError, warn
+from xpad.pads.canonical import canonical_flux
+from xpad.pads.grid import Grid, selected
+from xpad.pads.regrid import on_grid
+from xpad.roles.recognise import assign_roles
+from xpad.settings import Settings
+
+
+def require_result(out: xr.Dataset, name: str, prefix: str = "pad") -> xr.DataArray:
+    """Return the result ``<prefix>_<name>`` of `out`, or say how to get one.
+
+    Parameters
+    ----------
+    out : xarray.Dataset
+        What ``cluster`` or ``predict`` returned.
+    name : str
+        For example ``"label"``.
+    prefix : str
+        How the names of the results begin.
+
+    Returns
+    -------
+    xarray.DataArray
+        The variable, of any shape.
+
+    Raises
+    ------
+    RolesError
+        If it is not there.
+
+    Warns
+    -----
+    XpadWarning
+        If the store is unfinished.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> require_result(xr.Dataset({"pad_label": ("time", [0])}), "label").sizes["time"]
+    1
+    """
+    wanted = f"{prefix}_{name}"
+    if wanted in out:
+        if f"{prefix}_unfinished" in out.attrs:
+            warn(
+                "the store is unfinished: records that are not yet labelled have label -1; run the same "
+                "command again, which goes on from where it was cut off"
+            )
+        return out[wanted]
+    others = sorted(str(v)[: -len(name) - 1] for v in out.data_vars if str(v).endswith(f"_{name}"))
+    if others:
+        remedy = f"there are results with prefix={' and prefix='.join(map(repr, others))}"
+    else:
+        remedy = "run out = ds.pad.cluster() (or ds.pad.predict(model)) and use what it returns"
+    raise RolesError(f"this Dataset has no variable {wanted!r}: {remedy}")
+
+
+def require_finished(out: xr.Dataset, prefix: str = "pad") -> None:
+    """Refuse a store whose labels are still being written: its catalogue comes at the end.
+
+    Parameters
+    ----------
+    out : xarray.Dataset
+        A result.
+    prefix : str
+        How the names of the results begin.
+
+    Raises
+    ------
+    RolesError
+        It is unfinished, and holds no flux.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> require_finished(xr.Dataset())
+    """
+    stated = json.loads(out.attrs.get(f"{prefix}_input", "{}")).get("variable", "")
+    held = all(name in out for name in stated.split(" + "))
+    if f"{prefix}_unfinished" in out.attrs and not held:
+        raise RolesError(
+            "the store is unfinished and has no catalogue yet: run the same command again, which "
+            "goes on from where it was cut off"
+        )
+
+
+def settings_of(out: xr.Dataset, prefix: str = "pad") -> Mapping[str, Any]:
+    """The settings that a result was made with."""
+    text = out.attrs.get(f"{prefix}_settings")
+    return json.loads(text) if text else {}
+
+
+def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
+    """The canonical flux of a result, on the grid that its model put it on; lazy.
+
+    Raises
+    ------
+    RolesError
+        The result carries no flux (a store written without it).
+    """
+    stated = json.loads(out.attrs.get(f"{prefix}_input", "{}")).get("variable")
+    members = stated.split(" + ") if stated else []
+    if len(members) > 1 and all(m in out for m in members):
+        flux = canonical_flux(assign_roles(out, flux=members))
+    else:
+        try:
+            flux = canonical_flux(out, stated if stated in out else None)
+        except RolesError as err:
+            if stated is None or stated in out:
+                raise
+            raise RolesError(
+                f"{stated}, the flux that this result was made from, is not in the Dataset: leave it there, "
+                "or give flux= (ds.pad.flux has it in the right form)"
+            ) from err
+    if f"{prefix}_feature" not in out:
+        return flux
+    settings = Settings.from_dict(settings_of(out, prefix))
+    grid = Grid(
+        out[f"{prefix}_energy"].values,
+        out[f"{prefix}_pitch_angle"].values,
+        str(out[f"{prefix}_energy"].attrs.get("units", "")),
+        str(flux.attrs.get("units", "")),
+    )
+    return on_grid(selected(flux, settings, grid.energy_units), grid)

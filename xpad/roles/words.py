@@ -1,0 +1,215 @@
+"""Tables of words and units by which axes and fluxes are recognised.
+
+Missions do not agree on names, so a variable is judged by everything its
+metadata says. Each function answers one question about one variable, from
+metadata (and, for axes, values that are already in memory); nothing computes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from xpad.roles.metadata import RADIANS, description, energy_unit, is_angle_unit, text_of, units
+
+PITCH_ANGLE_WORDS = re.compile(
+    r"pitch|(?<![a-z])alpha|(?<![a-z])e?pa(?![a-z])|pang(?![a-z])", re.IGNORECASE
+)
+ENERGY_WORDS = re.compile(
+    r"energ|(?<![a-z])e(?![a-z])|(?<![a-z])en(?![a-z])|(?<![a-z])[kmg]?ev(?![a-z])", re.IGNORECASE
+)
+NOT_AN_AXIS_WORDS = re.compile(
+    r"delta|uncert|(?<![a-z])err|width|bound|plus|minus|labe?l|sector|telescope|azimuth|polar|"
+    r"(?<![a-z])(phi|theta|lat|lon|lshell|mlt|spin|look|index|quality|flag)(?![a-z])",
+    re.IGNORECASE,
+)
+EQUATORIAL_WORDS = re.compile(r"(?<![a-z])eq(?![a-z])|equator", re.IGNORECASE)
+AXIS_WORDS = {"pitch_angle": PITCH_ANGLE_WORDS, "energy": ENERGY_WORDS}
+TIME_WORDS = re.compile(r"^(time|epoch|t|datetime|records?)\d*(_|$)|epoch", re.IGNORECASE)
+
+NOT_A_FLUX_WORDS = re.compile(
+    r"uncert|(?<![a-z])err(?![a-z])|error|delta|sigma|std|quality|(?<![a-z])qf|flag|label|labl|"
+    r"(?<![a-z])ratio|percent|background(?!.{0,3}(corr|subt|rem))|(?<![a-z])bkg|(?<![a-z])bg(?![a-z])|"
+    r"anisotropy|calib|efficiency|exposure|num_of|n_samples|weight|mask|"
+    r"(?<![a-z])l_?(star|shell|m)(?![a-z])|(?<![a-z])(mlt|mlat)(?![a-z])",
+    re.IGNORECASE,
+)
+COUNTS_WORDS = re.compile(r"count|(?<![a-z])cps(?![a-z])|c/s(?!.*cm)|#", re.IGNORECASE)
+FLUX_WORDS = re.compile(
+    r"flux|intens|pitchang|(?<![a-z])f[epholi]+[do]u|(?<![a-z])j(?![a-z])", re.I
+)
+DERIVED_WORDS = re.compile(
+    r"unbinned|sector|telescope|raw|(?<![a-z])(avg|mean|spin|omni|smooth)", re.I
+)
+PER_AREA = re.compile(r"cm|m\^?-?2|m!E", re.IGNORECASE)
+PER_ANGLE = re.compile(r"sr|ster", re.IGNORECASE)
+PER_ENERGY = re.compile(r"[kmg]?ev|(?<![a-z])j(?![a-z])", re.IGNORECASE)
+
+# Electrons before ions, light ions before heavy ones. Words are looked for before letters, for
+# "..._epd_feeps_..._ion_..." is no electron although an "e" stands alone in many such names.
+SPECIES = ("electron", "proton", "helium", "oxygen", "sulfur", "ion")
+SPECIES_WORDS = (
+    ("electron", re.compile(r"electron|fedu|(?<![a-z])(ele|des|epde|e-)(?![a-z])", re.I)),
+    ("proton", re.compile(r"proton|fpdu|hydrogen|h\+", re.I)),
+    ("helium", re.compile(r"helium|alpha particle|fhedu", re.I)),
+    ("oxygen", re.compile(r"oxygen|fodu", re.I)),
+    ("sulfur", re.compile(r"sul(f|ph)u?r", re.I)),
+    ("ion", re.compile(r"(?<![a-z])(ions?|dis|epdi|spi)(?![a-z])", re.I)),
+)
+SPECIES_LETTERS = (
+    ("proton", re.compile(r"(?<![a-z])(h|p|(lo)?tofxe_?h)(?![a-z])", re.I)),
+    ("helium", re.compile(r"(?<![a-z])he\+*(?![a-z])", re.I)),
+    ("oxygen", re.compile(r"(?<![a-z])o\+*(?![a-z])", re.I)),
+    ("sulfur", re.compile(r"(?<![a-z])s\+*(?![a-z])", re.I)),
+    ("electron", re.compile(r"(?<![a-z])e(?![a-z])", re.I)),
+)
+
+ENERGY_BAND_WORDS = ("low", "mid", "middle", "high")
+_BAND = re.compile(r"(?<![a-z])(low|middle|mid|high)(?=(?:en(?:ergy)?)?(?![a-z]))", re.IGNORECASE)
+
+
+def band_word(name: str) -> tuple[str, str] | None:
+    """Split the energy word out of a name: ``a_lowen_b`` → (``a_*en_b``, ``low``)."""
+    # Underscores are letters to \b but not to the look-arounds above.
+    match = _BAND.search(name)
+    if match is None:
+        return None
+    return name[: match.start()] + "*" + name[match.end() :], match[1].lower()
+
+
+def axis_scores(
+    name: str, attrs: Mapping[Any, Any], values: np.ndarray | None, unit: str
+) -> dict[str, tuple[float, str]]:
+    """How strongly a variable looks like each axis: role → (score, reason).
+
+    Names weigh more than units, since files exist whose pitch angles carry
+    the units of the flux (ELFIN); values only tip the balance.
+    """
+    text = description(attrs)
+    penalty = 0.0
+    if NOT_AN_AXIS_WORDS.search(name):
+        penalty = 5.0
+    if EQUATORIAL_WORDS.search(name):
+        penalty += 0.5
+    scores: dict[str, tuple[float, str]] = {}
+    for role, words in (("pitch_angle", PITCH_ANGLE_WORDS), ("energy", ENERGY_WORDS)):
+        score, reasons = -penalty, []
+        if words.search(name):
+            score += 4
+            reasons.append("name")
+        if words.search(text):
+            score += 2
+            reasons.append("description")
+        is_unit = is_angle_unit(unit) if role == "pitch_angle" else energy_unit(unit) is not None
+        if is_unit:
+            score += 2.5 if role == "energy" else 1.5
+            reasons.append(f"units {unit}")
+        elif is_angle_unit(unit) or energy_unit(unit):
+            score -= 1.5
+        if values is not None:
+            if role == "energy":
+                fits = _like_energies(values)
+            else:
+                fits = _like_pitch_angles(np.rad2deg(values) if RADIANS.match(unit) else values)
+            score += 0.75 if fits else -1.0
+            if fits:
+                reasons.append("values")
+        scores[role] = (score, ", ".join(reasons))
+    return scores
+
+
+def is_measurement(name: str, attrs: Mapping[Any, Any]) -> bool:
+    """Whether a variable is a flux or counts by its name or units, so surely no axis."""
+    if COUNTS_WORDS.search(name) or re.search("flux|intens", name, re.I):
+        return True
+    unit = units(attrs)
+    return bool(PER_AREA.search(unit) and PER_ENERGY.search(unit))
+
+
+NO_VALUE = 1e27
+"""No coordinate is as large; fills seen in coordinates are -1e28 and -1e31."""
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values, dtype=np.float64).ravel()
+    return values[np.isfinite(values) & (np.abs(values) < NO_VALUE)]
+
+
+def _like_pitch_angles(values: np.ndarray) -> bool:
+    """Whether values could be pitch angles in degrees, also of a full turn."""
+    values = _finite(values)
+    values = values[values > -90]
+    if values.size < 2:
+        return False
+    inside = (values.min() >= -10) and (values.max() <= 370)
+    return bool(inside and np.ptp(values) >= 45)
+
+
+def _like_energies(values: np.ndarray) -> bool:
+    values = _finite(values)
+    values = values[values > 0]
+    return bool(values.size and values.max() / values.min() > 1.5)
+
+
+def surely_pitch_angles(values: np.ndarray) -> bool:
+    """Whether values are so like pitch angles that nothing else need say so.
+
+    They reach from near 0 to near 180 degrees, symmetric about 90, or are
+    folded and evenly spaced; a table (records, bins) needs the range alone.
+    """
+    found = np.unique(_finite(values))
+    if found.size < 3 or found[0] < -10 or not 75 <= found[-1] <= 190 or np.ptp(found) < 70:
+        return False
+    if np.ndim(values) > 1:
+        return bool(found[-1] >= 135)
+    symmetric = np.allclose(found + found[::-1], 180.0, atol=1.0)
+    even = np.ptp(np.diff(found)) < 0.05 * np.ptp(found)
+    return bool(symmetric or (even and found[-1] <= 92))
+
+
+def surely_energies(values: np.ndarray) -> bool:
+    """Whether values are so like energies that nothing else need say so: positive, no count."""
+    values = np.unique(_finite(values))
+    if values.size < 3 or values[0] <= 0 or values[-1] / values[0] < 1.5:
+        return False
+    return not np.array_equal(values, np.arange(values[0], values[0] + values.size))
+
+
+SURELY = {"pitch_angle": surely_pitch_angles, "energy": surely_energies}
+
+
+def species(name: str, attrs: Mapping[Any, Any]) -> tuple[int, str]:
+    """Rank and name of the particle species; unknown species rank last."""
+    stated = attrs.get("species")
+    called = name.replace("_", " ")
+    for text, patterns in (
+        (stated if isinstance(stated, str) else "", (*SPECIES_WORDS, *SPECIES_LETTERS)),
+        (called, SPECIES_WORDS),
+        (description(attrs), SPECIES_WORDS),
+        (called, SPECIES_LETTERS),
+    ):
+        for word, pattern in patterns:
+            if pattern.search(text):
+                return SPECIES.index(word), word
+    return len(SPECIES), ""
+
+
+def flux_rank(name: str, attrs: Mapping[Any, Any]) -> int:
+    """0 differential flux by its units, 1 by its name, 2 not known (counts…), 3 surely no flux."""
+    text = f"{name} {text_of(attrs, 'FIELDNAM')}"
+    if NOT_A_FLUX_WORDS.search(text):
+        return 3
+    unit = units(attrs)
+    if is_angle_unit(unit) or energy_unit(unit):
+        return 3
+    per_area = bool(PER_AREA.search(unit) and PER_ANGLE.search(unit) and PER_ENERGY.search(unit))
+    if COUNTS_WORDS.search(name) or (COUNTS_WORDS.search(unit) and not per_area):
+        return 2
+    if per_area:
+        return 0
+    if FLUX_WORDS.search(text) or FLUX_WORDS.search(description(attrs)):
+        return 1
+    return 2

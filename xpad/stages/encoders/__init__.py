@@ -1,0 +1,1 @@
+"""Ways to compress rows of features: how they are trained, and how they encode."""

@@ -1,0 +1,1 @@
+"""Ways to give points of the components' space to k clusters."""

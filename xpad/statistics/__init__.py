@@ -1,0 +1,1 @@
+"""What the labels say of the data: sums over clusters, the catalogue, a small spectrogram."""

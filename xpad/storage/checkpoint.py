@@ -1,0 +1,102 @@
+"""What a killed fit goes on from: the state of its training, and what the training led to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpad.errors import OptionError
+from xpad.storage.scratch import Scratch
+
+Arrays = dict[str, NDArray[Any]]
+
+CONFIGURATION = "configuration.npy"
+TRAINING = "training.npz"
+TRAINED = "trained.npz"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder that remembers how far a fit has come; without a place, it remembers nothing."""
+
+    place: Scratch | None = None
+
+    def require_same(self, configuration: Mapping[str, Any]) -> None:
+        """Refuse a folder that another configuration wrote to, and mark a new one.
+
+        Raises
+        ------
+        OptionError
+            Names the differences.
+        """
+        if self.place is None:
+            return
+        if self.place.has(CONFIGURATION):
+            require_equal(from_json(self.place.get(CONFIGURATION)), configuration, self.place.url)
+        else:
+            self.place.put(CONFIGURATION, as_json(configuration))
+
+    def load(self, name: str) -> Arrays | None:
+        """What was saved under a name, if anything was."""
+        if self.place is None or not self.place.has(name):
+            return None
+        return self.place.get_all(name)
+
+    def save(self, name: str, arrays: Arrays) -> None:
+        """Save arrays under a name, in place of what was there."""
+        if self.place is not None:
+            self.place.put_all(name, arrays)
+
+    def save_training(self, arrays: Arrays) -> None:
+        """Save the state of the training."""
+        self.save(TRAINING, arrays)
+
+    def remove(self) -> None:
+        """Forget everything: the fit has come to its end."""
+        if self.place is not None:
+            self.place.remove()
+
+
+def require_equal(found: Mapping[str, Any], wanted: Mapping[str, Any], place: str) -> None:
+    """Refuse to go on with what another configuration began.
+
+    Raises
+    ------
+    OptionError
+        Names the first differences.
+    """
+    wanted = json.loads(json.dumps(wanted))
+    before, now = _flat(found), _flat(wanted)
+    names = [n for n in dict.fromkeys([*before, *now]) if before.get(n) != now.get(n)]
+    if names:
+        told = "; ".join(f"{n} was {before.get(n)!r} and is {now.get(n)!r}" for n in names[:3])
+        more = f"; and {len(names) - 3} more" if len(names) > 3 else ""
+        raise OptionError(
+            f"{place} was begun with another configuration ({told}{more}). Give the same again to go "
+            "on, another name, or overwrite=True (--overwrite) to begin anew"
+        )
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = value
+    return found
+
+
+def as_json(values: Any) -> NDArray[np.uint8]:
+    """Plain values as an array of bytes."""
+    return np.frombuffer(json.dumps(values).encode(), dtype=np.uint8)
+
+
+def from_json(array: NDArray[Any]) -> Any:
+    """The inverse of `as_json`."""
+    return json.loads(array.tobytes())
