@@ -63,7 +63,7 @@ def predict_keras(data: str, model: str, labels: str, batch: int, raw: bool) -> 
     import xpad
 
     arrays, fitted = compare_data.load(data), xpad.load_model(model)
-    weights = fitted.autoencoder
+    weights = fitted.pipeline.encoder.network
     _, encoder = reference.autoencoder(*weights.encoder_kernel.shape, learning_rate=5e-4)
     encoder.set_weights([weights.encoder_kernel, weights.encoder_bias])
     features = fitted.features.ravel()
@@ -72,8 +72,8 @@ def predict_keras(data: str, model: str, labels: str, batch: int, raw: bool) -> 
     few = normalised(arrays["FEDU"][:FITTED_ON], features)
     encoded = encoder.predict(few, batch_size=4096, verbose=0)
     pca = PCA(fitted.n_components).fit(encoded)
-    pca.mean_ = fitted.pca.mean.astype(np.float32)
-    pca.components_ = fitted.pca.components.astype(np.float32)
+    pca.mean_ = fitted.pipeline.components.mean.astype(np.float32)
+    pca.components_ = fitted.pipeline.components.components.astype(np.float32)
     kmeans = KMeans(fitted.k, n_init=1, random_state=0).fit(pca.transform(encoded))
     kmeans.cluster_centers_ = np.ascontiguousarray(fitted.centres, np.float32)
 

@@ -67,9 +67,10 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
     import xpad
     from xpad.compute.threads import SPARE_THREADS
     from xpad.fitting.splitter import splitter
-    from xpad.pads.clean import limits_of
-    from xpad.pads.prepare import pieces
-    from xpad.pads.quality import measured
+    from xpad.pads.blocks import Block
+    from xpad.pads.canonical import located
+    from xpad.pads.valid import measured
+    from xpad.results.variables import Packing
     from xpad.stages import pca
     from xpad.stages.split import TEST, Members
     from xpad.statistics.sums import Sums
@@ -77,12 +78,15 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
     warnings.simplefilter("ignore", xpad.XpadWarning)  # an epoch is hardly a training
     ds = xpad.open_dataset(store).isel(Epoch=slice(ROWS))
     model = xpad.fit(ds, epochs=1, k=8, progress=False)
-    split = splitter(xpad.canonical_flux(ds), ds, model.settings, model.provenance["split"])
+    split = splitter(located(ds), model.settings, model.provenance["split"])
     source = xr.open_zarr(store, consolidated=False, chunks=None)["FEDU"]
-    limits = limits_of(source.attrs, source.encoding)
+    limits = located(ds).limits
     codec = zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
     product = jax.jit(lambda x, w: jax.numpy.dot(x, w, precision="highest"))
-    kernel = np.ones((model.features.sum(), model.n_encoded), np.float32)
+    fitted = model.pipeline
+    preparation, encoder, principal = fitted.preparation, fitted.encoder, fitted.components
+    packing = Packing.of(model, fitted=False)
+    kernel = np.ones((model.features.sum(), fitted.n_encoded), np.float32)
     position = np.arange(ROWS)
     test = Members.of(split.split(position), TEST)
 
@@ -93,14 +97,14 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
 
         def cleaned() -> Iterator[Any]:
             chosen = None if members is None else members.among(position)
-            return (piece for _, piece in pieces(raw, None, None, limits, chosen))
+            return (piece for _, piece in Block(raw, None, None, limits).pieces(chosen))
 
-        pads = [model.pads(*piece) for piece in cleaned()]
-        rows = [model.rows_with_divisors(one) for one in pads]
-        encoded = [model.encode(*some) for some in rows]
-        components = [model.project(some) for some in encoded]
-        labels = [model.assign(some) for some in components]
-        columns = np.concatenate([model.columns(one) for one in pads])
+        pads = [preparation.pads(piece) for piece in cleaned()]
+        rows = [preparation.rows_with_divisors(one) for one in pads]
+        encoded = [encoder.encode(*some) for some in rows]
+        components = [pca.project(principal, some) for some in encoded]
+        labels = [fitted.labeller.assign(some) for some in components]
+        columns = np.concatenate([packing.pack(fitted.results(one)) for one in pads])
         written = zarr.create_array(
             f"{folder}/columns.zarr", shape=columns.shape, dtype="f4", chunks=columns.shape,
             compressors=(codec,),
@@ -120,11 +124,11 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
             HASH: lambda: split.split(position),
             COUNTED: lambda: measured(raw, limits),
             CLEANED: lambda: through(cleaned()),
-            ENCODED: lambda: through(model.encode(*some) for some in rows),
-            WITH_ERROR: lambda: through(model.reduce(*some) for some in rows),
-            COVARIANCE: lambda: through(pca.Moments.of(some, model.pca.mean) for some in encoded),
-            PROJECTED: lambda: through(model.project(some) for some in encoded),
-            NEAREST: lambda: through(model.assign(some) for some in components),
+            ENCODED: lambda: through(encoder.encode(*some) for some in rows),
+            WITH_ERROR: lambda: through(encoder.reduce(*some, principal) for some in rows),
+            COVARIANCE: lambda: through(pca.Moments.of(some, principal.mean) for some in encoded),
+            PROJECTED: lambda: through(pca.project(principal, some) for some in encoded),
+            NEAREST: lambda: through(fitted.labeller.assign(some) for some in components),
             SUMS: sums,
             WRITTEN: lambda: written.__setitem__(..., columns),
             PRODUCT: lambda: through(

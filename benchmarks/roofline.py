@@ -174,7 +174,7 @@ def encodings(rows: Any, hidden: int) -> dict[str, Measure]:
     """Encoding in the pieces and by the threads of a pass, and the products alone of the same rows."""
     import jax
 
-    from xpad.pads.prepare import PIECE
+    from xpad.pads.blocks import PIECE
     from xpad.stages.encoders import train as autoencoder
 
     features = rows.shape[1]

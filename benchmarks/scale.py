@@ -113,7 +113,7 @@ def rates(store: str, target: str, records: int) -> dict[str, float]:
     from dask.system import CPU_COUNT
 
     from xpad.compute.threads import SPARE_THREADS
-    from xpad.pads.prepare import PIECE
+    from xpad.pads.blocks import PIECE
     from xpad.storage.scratch import Scratch
 
     many = CPU_COUNT + SPARE_THREADS

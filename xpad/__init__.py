@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from xpad.diagnostics.k import estimate_k
     from xpad.errors import XpadError, XpadWarning
     from xpad.fitting.fit import fit
-    from xpad.model.model import Model, save_model
-    from xpad.model.saved import load_model
+    from xpad.model.model import Model
+    from xpad.model.saved import load_model, save_model
     from xpad.pads.canonical import canonical_flux
     from xpad.readers import from_tplot, open_dataset, to_tplot
     from xpad.results.cluster import cluster
@@ -59,7 +59,7 @@ _HOME = {
     "simulate": "simulation",
     "catalogue": "statistics.catalogue",
     "load_model": "model.saved",
-    "save_model": "model.model",
+    "save_model": "model.saved",
 }
 
 __all__ = [

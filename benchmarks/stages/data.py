@@ -36,7 +36,7 @@ def mission(n: int) -> Any:
 def flux(n: int) -> Any:
     """Its clean flux, (records, energies, pitch angles)."""
     from xpad.pads.canonical import canonical_flux
-    from xpad.pads.records import ENERGY, PITCH_ANGLE
+    from xpad.pads.dims import ENERGY, PITCH_ANGLE
 
     found = canonical_flux(mission(n)).transpose(..., ENERGY, PITCH_ANGLE)
     return np.ascontiguousarray(found.values)

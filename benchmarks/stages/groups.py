@@ -25,9 +25,9 @@ class MeanShift:
         meanshift.modes(self.points, self.bandwidth, max_points=len(self.points))
 
     def time_assign(self):
-        from xpad.stages.k_rules import meanshift
+        from xpad.stages.nearest import nearest
 
-        meanshift.assign(self.points[:10], self.points)
+        nearest(self.points[:10], self.points)
 
     peakmem_modes = time_modes
 
@@ -90,9 +90,9 @@ class KMeans:
         kmeans.fit_parts(over(self.parts), self.cells, k)
 
     def time_assign(self, k):
-        from xpad.stages.labellers import kmeans
+        from xpad.stages.nearest import nearest
 
-        kmeans.assign(self.points[:k], self.points)
+        nearest(self.points[:k], self.points)
 
     peakmem_fit = time_fit
     peakmem_fit_parts = time_fit_parts

@@ -14,13 +14,13 @@ class Clean:
     param_names = ("dtype",)
 
     def setup(self, dtype):
-        from xpad.pads.clean import limits_of
+        from xpad.pads.canonical import located
 
-        raw = data.mission(data.records())["FEDU"]
-        self.values, self.limits = raw.values.astype(dtype), limits_of(raw.attrs)
+        flux = located(data.mission(data.records()))
+        self.values, self.limits = flux.ds["FEDU"].values.astype(dtype), flux.limits
 
     def time_clean_flux(self, dtype):
-        from xpad.pads.clean import clean_flux
+        from xpad.pads.valid import clean_flux
 
         clean_flux(self.values, self.limits)
 
@@ -80,11 +80,12 @@ class Prepare:
         self.flux, self.model = data.flux(n), data.model(n)
 
     def time_prepare(self):
-        from xpad.pads.clean import CLEAN
-        from xpad.pads.prepare import pieces
+        from xpad.pads.blocks import Block
+        from xpad.pads.valid import CLEAN
 
-        for _, piece in pieces(self.flux, None, None, CLEAN):
-            pads = self.model.pads(*piece)
-            self.model.rows(pads), self.model.flags(pads)
+        preparation = self.model.pipeline.preparation
+        for _, piece in Block(self.flux, None, None, CLEAN).pieces():
+            pads = preparation.pads(piece)
+            preparation.rows(pads), preparation.flags(pads)
 
     peakmem_prepare = time_prepare

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from xpad.compute.compiled import compiled
-from xpad.pads.clean import Limits, clean_flux, limits_of
-from xpad.pads.quality import clean_records, measured, note_measured
+from xpad.pads.valid import Limits, clean_flux, clean_records, measured, note_measured
 from xpad.statistics.sums import Sums, Tally
 
 VALUES = st.sampled_from(np.array([np.nan, 0, 1e-45, 1e-39, 0.5, 1, 3, 2e8, 9.9e29], np.float32))
@@ -197,8 +196,3 @@ def test_a_fill_beyond_float32_takes_nothing_else_away():
     for limits in (Limits((1e39,)), Limits((1.797e308,))):
         assert clean_flux(flux, limits).tolist() == [[[1.0, 2.0]]]
         assert clean_records(flux, limits, slice(None))[0].tolist() == [[[1.0, 2.0]]]
-
-
-def test_limits_survive_as_attributes():
-    for limits in (Limits(), Limits((-1e31, 3.0), 1e-3, 1e9)):
-        assert limits_of(limits.as_attrs()) == limits

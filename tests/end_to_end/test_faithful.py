@@ -6,7 +6,7 @@ from sklearn import cluster, decomposition, metrics
 
 import xpad
 from xpad.stages.k_rules import meanshift
-from xpad.stages.labellers import kmeans
+from xpad.stages.nearest import nearest
 
 pytestmark = [
     pytest.mark.slow,
@@ -48,7 +48,7 @@ def test_components(case):
     signs = np.sign((theirs * components).sum(axis=0))
     np.testing.assert_allclose(components, theirs * signs, rtol=0, atol=1e-5 * scale * 10)
     np.testing.assert_allclose(
-        model.pca.explained_variance_ratio, oracle.explained_variance_ratio_, rtol=1e-4, atol=1e-7
+        model.explained_variance_ratio, oracle.explained_variance_ratio_, rtol=1e-4, atol=1e-7
     )
 
 
@@ -84,7 +84,7 @@ def test_labels(case):
     oracle = cluster.KMeans(model.k, random_state=0, n_init=10).fit(components)
     ours = out.pad_label.values[tested]
     assert metrics.adjusted_rand_score(oracle.labels_, ours) >= 0.999
-    np.testing.assert_array_equal(ours, kmeans.assign(model.centres, components))
+    np.testing.assert_array_equal(ours, nearest(model.centres, components))
 
 
 def test_scores(case):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import xpad
 from xpad.errors import GridMismatchError, NotEnoughDataError, OptionError, RolesError, XpadWarning
+from xpad.stages import pca as stages_pca
 from xpad.stages.encoders import dense as _dense
 
 pytestmark = pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning")
@@ -223,15 +224,19 @@ def test_steps_are_the_prediction(small, fitted):
     assert xpad.label(small, fitted).attrs == whole.pad_label.attrs
     assert xpad.pca(small, fitted).attrs == whole.pad_pc.attrs
     encoded = xpad.encode(small, fitted).values
-    components = fitted.project(encoded[ok])
+    components = stages_pca.project(fitted.pipeline.components, encoded[ok])
     np.testing.assert_allclose(components, whole.pad_pc.values[ok], atol=1e-5)
-    np.testing.assert_array_equal(fitted.assign(components), whole.pad_label.values[ok])
+    np.testing.assert_array_equal(
+        fitted.pipeline.labeller.assign(components), whole.pad_label.values[ok]
+    )
 
 
 def test_error_is_rms_over_measured_bins(small, fitted):
     whole = xpad.predict(small, fitted)
     pads = xpad.normalise(small, "max").values[:, fitted.features]
-    again = _dense.reconstruct(fitted.autoencoder, fitted.encode(pads))
+    again = _dense.reconstruct(
+        fitted.pipeline.encoder.network, fitted.pipeline.encoder.encode(pads)
+    )
     ok = whole.pad_flag.values == 0
     expected = np.sqrt(np.nanmean((pads[ok] - again[ok]) ** 2, axis=1))
     np.testing.assert_allclose(whole.pad_error.values[ok], expected, rtol=1e-4)
@@ -260,9 +265,9 @@ def test_no_encoder_is_pca_of_the_normalised_pads(small):
     test = out.pad_split.values == 2
     rows = np.nan_to_num(xpad.normalise(small, "max").values[test][:, model.features])
     oracle = PCA(3).fit(rows)
-    cosines = np.abs((oracle.components_ * model.pca.components).sum(axis=1))
+    cosines = np.abs((oracle.components_ * model.pipeline.components.components).sum(axis=1))
     np.testing.assert_allclose(cosines, 1, atol=1e-5)
-    assert model.autoencoder is None
+    assert not model.pipeline.encoder.learns
     assert model.history.sizes["pad_epoch"] == 0
 
 

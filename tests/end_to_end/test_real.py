@@ -9,6 +9,8 @@ import xarray as xr
 from cdflib.xarray import cdf_to_xarray
 
 import xpad
+from xpad.pads.blocks import Block
+from xpad.pads.valid import CLEAN
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning"),
@@ -63,7 +65,10 @@ def test_hopes_two_energy_tables_are_not_mixed_by_index(shared_data):
     assert 0 < other.sum() < 50
     np.testing.assert_allclose(model.grid.energy, np.unique(tables[~other][0]), rtol=1e-6)
     flux = xpad.canonical_flux(ds, "FEDU")
-    pads, _ = model.prepare(flux.values[other], flux["energy_table"].values[other])
+    block = Block(flux.values[other], flux["energy_table"].values[other], None, CLEAN)
+    ((_, piece),) = block.pieces()
+    preparation = model.pipeline.preparation
+    pads = preparation.rows(preparation.pads(piece))
     full = np.full((other.sum(), *model.features.shape), np.nan)
     full[:, model.features] = pads
     # What that mode does not measure, below its lowest energy, is missing and not invented.

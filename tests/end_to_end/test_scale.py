@@ -22,11 +22,11 @@ from xpad.fitting import clusters as grouping
 from xpad.fitting import survey
 from xpad.fitting import training_rows as sample
 from xpad.fitting.components import Components
-from xpad.pads import records as _records
-from xpad.pads.canonical import raw_flux
-from xpad.pads.clean import Limits
+from xpad.pads.blocks import Block
+from xpad.pads.canonical import located
 from xpad.pads.grid import Grid
-from xpad.pads.prepare import pieces
+from xpad.pads.prepare import Preparation
+from xpad.pads.valid import Limits
 from xpad.settings import resolve
 from xpad.stages.encoders.deal import Deal
 from xpad.storage.checkpoint import Checkpoint, require_equal
@@ -188,9 +188,9 @@ def test_a_block_is_read_and_worked_on_by_one_task(tmp_path, small):
     """Whatever transposes lie between: a block goes to no other thread, nor to another worker."""
     small.chunk(time=100).to_zarr(tmp_path / "small.zarr", consolidated=False)
     ds = xpad.open_dataset(tmp_path / "small.zarr")
-    records = _records.flux_records(raw_flux(ds))
+    records = located(ds).records()
     with Tasks() as tasks:
-        blocks = records.run(lambda *block: block[-1].size, name="work")
+        blocks = records.run(lambda block: block.position.size, name="work")
     assert sum(blocks) == small.sizes["time"]
     # Joined tasks have the name in theirs, and with older dask an alias too.
     others = [key for key in tasks.keys if "work" not in str(key)]
@@ -221,14 +221,15 @@ class Tasks(Callback):
 )
 def test_values_are_counted_where_they_lie_as_after_cleaning(flux, fills, method, swapped):
     grid = Grid(np.arange(1.0, 4), np.array([20.0, 60, 100, 160]), "MeV")
-    own = resolve("killey2023", {"normalise": method})
+    own = Preparation.of_all(grid, resolve("killey2023", {"normalise": method}))
     if swapped:
         flux = np.ascontiguousarray(flux.swapaxes(1, 2)).swapaxes(1, 2)
     chosen = np.arange(40) % 3 == 0
     limits, evers = Limits(fills, 0.0, 1e29), np.zeros((2, *grid.shape), bool)
-    once = survey._look_once(flux, limits, chosen, grid, own, evers[0])
-    ((at, piece),) = pieces(flux, None, None, limits)
-    cleaned = survey._look(at, piece, chosen, grid, own, evers[1])
+    block = Block(flux, None, None, limits)
+    once = survey._look_once(block, chosen, own, evers[0])
+    ((at, piece),) = block.pieces()
+    cleaned = survey._look(at, piece, chosen, own, evers[1])
     np.testing.assert_array_equal(*evers)
     for one, other in zip(once, cleaned, strict=True):
         np.testing.assert_array_equal(one, other)

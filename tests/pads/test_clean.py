@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import xpad
 from xpad.errors import RolesError
-from xpad.pads.clean import Limits, clean_energy, clean_flux, clean_pitch_angle, limits_of
+from xpad.pads.clean import clean_energy, clean_pitch_angle, limits_of
+from xpad.pads.valid import Limits, clean_flux
 
 
 @pytest.fixture(autouse=True)

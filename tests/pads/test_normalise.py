@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 import xpad
 from xpad.errors import OptionError
-from xpad.pads.normalise import is_bounded, ninety_bins, normalise_pads
+from xpad.pads.normalise import NORMALISATIONS, ninety_bins, normalise_pads
 from xpad.settings import METHODS
 
 GRIDS = {
@@ -72,7 +72,7 @@ def test_against_a_loop(method: str, grid: str, pads: np.ndarray) -> None:
     np.testing.assert_array_equal(pads, before)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, by_loop(pads, method, AT_90[grid]), rtol=2e-6)
-    if is_bounded(method):
+    if NORMALISATIONS[method].bounded:
         assert not (found > 1).any()
 
 
@@ -110,7 +110,7 @@ def test_what_each_method_keeps() -> None:
     assert normalise_pads(pads, "max", angle).tolist() == [[[0.125, 1, 0.25], [0.0625, 0.125, 0.5]]]
     assert normalise_pads(pads, "max_energy", angle)[0].max(axis=1).tolist() == [1, 1]
     assert normalise_pads(pads, "90deg", angle)[0].tolist() == [[0.125, 1, 0.25], [0.5, 1, 4]]
-    assert [is_bounded(m) for m in METHODS] == [True, True, False]
+    assert [NORMALISATIONS[m].bounded for m in METHODS] == [True, True, False]
 
 
 def test_an_unknown_method() -> None:

@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 
+from xpad.pads.blocks import Piece
 from xpad.pads.grid import Grid
-from xpad.pads.prepare import prepare
+from xpad.pads.prepare import Preparation
+from xpad.pads.valid import measured
 from xpad.settings import Settings
 
 
 def grid(energies, angles):
     return Grid(np.arange(1.0, energies + 1), np.linspace(0, 180, angles), "MeV", "1")
+
+
+def prepared(flux, grid):
+    return Preparation.of_all(grid, Settings()).pads(Piece(flux, None, None, measured(flux)))
 
 
 @pytest.mark.parametrize("n", [0, 1, 7])
@@ -20,7 +26,7 @@ def test_bins_are_counted_in_any_order_and_number(n, shape, swapped):
     flux = rng.choice(np.array([np.nan, 0, 1, 1, 1], np.float32), size=(n, *shape))
     if swapped:
         flux = np.ascontiguousarray(flux.swapaxes(1, 2)).swapaxes(1, 2)
-    pads = prepare(flux, None, None, grid(*shape), Settings())
+    pads = prepared(flux, grid(*shape))
     np.testing.assert_array_equal(pads.n_measured, (~np.isnan(flux)).sum(axis=(1, 2)))
     np.testing.assert_array_equal(pads.n_positive, (flux > 0).sum(axis=(1, 2)))
     assert pads.n_measured.dtype == pads.n_positive.dtype == np.int32
@@ -29,7 +35,7 @@ def test_bins_are_counted_in_any_order_and_number(n, shape, swapped):
 def test_records_all_measured_are_counted_in_full():
     """A count that wrapped around would be 0 at 256 bins."""
     flux = np.ones((3, 16, 16), np.float32)
-    assert prepare(flux, None, None, grid(16, 16), Settings()).n_positive.tolist() == [256] * 3
+    assert prepared(flux, grid(16, 16)).n_positive.tolist() == [256] * 3
 
 
 @pytest.mark.parametrize(("scale", "divided"), [(1.0, False), (1e-20, False), (1e-37, True)])
@@ -40,7 +46,7 @@ def test_what_is_left_to_divide_makes_the_normalised(scale, divided):
     flux[1, 2] = np.nan
     flux[2] = 0
     flux[3] = np.nan
-    pads = prepare(flux, None, None, grid(3, 4), Settings())
+    pads = prepared(flux, grid(3, 4))
     values, over = pads.with_divisors()
     assert (over is None) == divided
     if over is not None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import xpad
 from xpad.errors import GridMismatchError, OptionError, RolesError
-from xpad.pads.clean import bin_starts, group_means
+from xpad.pads.bins import bin_starts, group_means
+from xpad.pads.dims import describe_axis
 from xpad.pads.grid import Grid, common_grid, in_energy_units, require_same_grid
-from xpad.pads.records import describe_axis
 from xpad.pads.regrid import on_grid, to_grid
 from xpad.roles import metadata as _metadata
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from xpad.stages import scores
-from xpad.stages.labellers import kmeans
+from xpad.stages.nearest import nearest
 from xpad.stages.parts import over
 
 CENTRES = np.random.default_rng(0).normal(size=(6, 3))
@@ -33,7 +33,7 @@ def theirs(x, labels):
 )
 def test_scores_equal_sklearns(ours, sklearns):
     x = points(500)
-    labels = kmeans.assign(CENTRES, x)
+    labels = nearest(CENTRES, x)
     assert ours(x, labels) == pytest.approx(sklearns(x, labels), rel=1e-9)
     assert ours(x, 100 * labels + 7) == pytest.approx(sklearns(x, labels), rel=1e-9)
     unusable = np.arange(500) % 7 == 0
@@ -55,30 +55,28 @@ def test_scores_of_parts_are_those_of_the_whole(cuts, seed):
     usable = np.isfinite(x[:, 0])
     inner = over(np.split(x, sorted(cuts)))
     found = scores.of_parts(
-        lambda f: inner(pickle.loads(pickle.dumps(f))), partial(kmeans.assign, CENTRES), 6
+        lambda f: inner(pickle.loads(pickle.dumps(f))), partial(nearest, CENTRES), 6
     )
-    expected = theirs(x[usable], kmeans.assign(CENTRES, x[usable]))
+    expected = theirs(x[usable], nearest(CENTRES, x[usable]))
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_a_label_without_rows_is_no_group():
     x = points()
     far = np.concatenate([CENTRES[:2], [[99.0, 99, 99]], CENTRES[2:]])
-    found = scores.of_parts(over([x[:1000], x[1000:]]), partial(kmeans.assign, far), 9)
-    np.testing.assert_allclose(found, theirs(x, kmeans.assign(CENTRES, x)), rtol=1e-9)
-    alone = scores.of_parts(over([x]), partial(kmeans.assign, [[0.0] * 3, [99.0] * 3]), 2)
+    found = scores.of_parts(over([x[:1000], x[1000:]]), partial(nearest, far), 9)
+    np.testing.assert_allclose(found, theirs(x, nearest(CENTRES, x)), rtol=1e-9)
+    alone = scores.of_parts(over([x]), partial(nearest, [[0.0] * 3, [99.0] * 3]), 2)
     assert np.isnan(alone).all()
 
 
 @pytest.mark.parametrize("shift", [0.0, 2.0**20])
 def test_a_large_mean_costs_no_digits(shift):
     x = np.round(points() * 1024) / 1024  # so that adding the mean rounds nothing
-    labels = kmeans.assign(CENTRES, x)
+    labels = nearest(CENTRES, x)
     expected = theirs(x, labels)
     far = x + 2.0**20
-    found = scores.of_parts(
-        over(np.split(far, 5)), partial(kmeans.assign, CENTRES + 2.0**20), 6, shift
-    )
+    found = scores.of_parts(over(np.split(far, 5)), partial(nearest, CENTRES + 2.0**20), 6, shift)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
     np.testing.assert_allclose(scores.calinski_harabasz(far, labels), expected[0], rtol=1e-12)
     np.testing.assert_allclose(scores.davies_bouldin(far, labels), expected[1], rtol=1e-12)

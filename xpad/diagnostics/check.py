@@ -9,11 +9,11 @@ from html import escape
 import xarray as xr
 
 from xpad.compute.progress import Progress
+from xpad.fitting.fit import selected_flux
 from xpad.fitting.survey import survey
-from xpad.pads.canonical import raw_flux
-from xpad.pads.grid import Grid, grid_of, selected
+from xpad.pads.grid import Grid, grid_of
+from xpad.pads.prepare import Preparation
 from xpad.pads.quality import FLAGS
-from xpad.roles.recognise import as_dataset, recognise
 from xpad.settings import DEFAULT_PRESET, resolve
 
 
@@ -117,15 +117,13 @@ def check(
         "background": background,
     }
     settings = resolve(DEFAULT_PRESET, options)
-    ds = as_dataset(obj)
-    roles = recognise(ds, variable)
-    flux = selected(raw_flux(ds, roles=roles), settings)
-    grid = grid_of(flux, settings)
-    seen = survey(flux, grid, settings, None, Progress(progress))
+    flux = selected_flux(obj, variable, settings)
+    grid = grid_of(flux.array, settings)
+    seen = survey(flux, Preparation.of_all(grid, settings), None, Progress(progress))
     flags = seen.flags(settings)
-    others = ", ".join(c.label for c in roles.others)
+    chosen, others = flux.roles.chosen, ", ".join(c.label for c in flux.roles.others)
     return Check(
-        flux=str(flux.name),
+        flux=flux.name,
         grid=grid,
         reasons={name: int((flags == i).sum()) for i, name in enumerate(FLAGS)},
         measured=xr.DataArray(
@@ -134,5 +132,5 @@ def check(
             coords={"energy": grid.energy, "pitch_angle": grid.pitch_angle},
             name="measured",
         ),
-        picked=roles.chosen.why + (f"; also there: {others}" if others else ""),
+        picked=chosen.why + (f"; also there: {others}" if others else ""),
     )

@@ -1,4 +1,4 @@
-"""The evidence for the number of clusters, and a look at the data before any fit."""
+"""The evidence for the number of clusters."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from xpad.compute.progress import Progress
 from xpad.errors import NotEnoughDataError, OptionError
-from xpad.fitting.clusters import test_components
+from xpad.fitting.clusters import components_of_test
 from xpad.fitting.splitter import splitter
 from xpad.model.model import Model
-from xpad.results.predict import checked_flux
+from xpad.results.predict import flux_for
 from xpad.results.read import settings_of
-from xpad.roles.recognise import as_dataset
 from xpad.settings import Settings
+from xpad.stages import scores
+from xpad.stages.k_rules import K_RULES, chosen
+from xpad.stages.labellers import kmeans
+from xpad.stages.nearest import nearest
 from xpad.stages.split import TEST
 
 QUANTILES = (0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
@@ -74,15 +77,15 @@ def estimate_k(
     >>> sorted(xpad.estimate_k(ds, model, ks=(2, 3), quantiles=(0.1,)).data_vars)
     ['bandwidth', 'calinski_harabasz', 'davies_bouldin', 'inertia', 'n_modes']
     """
-    flux = checked_flux(obj, model, variable)
-    split = splitter(flux, as_dataset(obj), model.settings, model.provenance["split"])
+    flux = flux_for(model, obj, variable)
+    split = splitter(flux, model.settings, model.provenance["split"])
     fitted = model.provenance["split"]["total"]
     if split.total != fitted:
         raise OptionError(
             f"the model was fitted on {fitted} records and these data have {split.total}; "
             "estimate_k needs the data that the model was fitted on"
         )
-    components = test_components(flux, model, split, Progress(progress))
+    components = components_of_test(flux, model, split, Progress(progress))
     return evidence_of(
         components, model.settings, model.k, quantiles=quantiles, ks=ks, max_records=max_records
     )
@@ -93,13 +96,13 @@ def evidence_of_result(out: xr.Dataset, prefix: str = "pad") -> xr.Dataset:
     settings = Settings.from_dict(settings_of(out, prefix))
     pc, label = out[f"{prefix}_pc"], out[f"{prefix}_label"]
     dims = sorted(label.dims, key=str)
-    chosen = label >= 0
+    fitted = label >= 0
     if f"{prefix}_split" in out:
-        chosen = chosen & (out[f"{prefix}_split"] == TEST)
+        fitted = fitted & (out[f"{prefix}_split"] == TEST)
     rows = pc.transpose(*dims, f"{prefix}_component").values.reshape(
         -1, pc.sizes[f"{prefix}_component"]
     )
-    components = rows[chosen.transpose(*dims).values.ravel()]
+    components = rows[fitted.transpose(*dims).values.ravel()]
     ks = tuple(k for k in KS if k < len(components))
     return evidence_of(components, settings, out.sizes[f"{prefix}_cluster"], ks=ks)
 
@@ -107,17 +110,13 @@ def evidence_of_result(out: xr.Dataset, prefix: str = "pad") -> xr.Dataset:
 def evidence_of(
     components: NDArray[np.float32],
     settings: Settings,
-    chosen: int,
+    k: int,
     *,
     quantiles: Sequence[float] = QUANTILES,
     ks: Sequence[int] = KS,
     max_records: int = 20_000,
 ) -> xr.Dataset:
     """The same from principal components (records, components) alone."""
-    from xpad.stages import scores
-    from xpad.stages.k_rules import meanshift
-    from xpad.stages.labellers import kmeans
-
     s = settings
     if len(components) > max_records:
         rng = np.random.default_rng(s.seed("cluster"))
@@ -126,24 +125,13 @@ def evidence_of(
         raise NotEnoughDataError(
             f"{len(components)} usable records are too few to try k up to {max(ks, default=0)}"
         )
-    widths = [
-        meanshift.estimate_bandwidth(
-            components, quantile=q, n_samples=s.n_samples, random_state=s.seed("bandwidth")
-        )
-        for q in quantiles
-    ]
-    modes = [
-        len(meanshift.modes(components, w, bin_seeding=s.bin_seeding).modes) if w > 0 else 0
-        for w in widths
-    ]
-    fits = [kmeans.fit(components, k, n_init=s.n_init, random_state=s.seed("cluster")) for k in ks]
-    labels = [kmeans.assign(f.centres, components) for f in fits]
+    fits = [kmeans.fit(components, n, n_init=s.n_init, random_state=s.seed("cluster")) for n in ks]
+    labels = [nearest(f.centres, components) for f in fits]
     ch = [scores.calinski_harabasz(components, x) for x in labels]
     db = [scores.davies_bouldin(components, x) for x in labels]
-    return xr.Dataset(
+    rule, _ = chosen(s.k)
+    scored = xr.Dataset(
         {
-            "bandwidth": ("quantile", widths, {"long_name": "mean-shift bandwidth"}),
-            "n_modes": ("quantile", modes, {"long_name": "mean-shift modes"}),
             "calinski_harabasz": (
                 "k",
                 ch,
@@ -152,6 +140,8 @@ def evidence_of(
             "davies_bouldin": ("k", db, {"long_name": "Davies-Bouldin score, lower is better"}),
             "inertia": ("k", [f.inertia for f in fits], {"long_name": "sum of squared distances"}),
         },
-        coords={"quantile": ("quantile", list(quantiles)), "k": ("k", list(ks))},
-        attrs={"k": chosen, "records": len(components)},
+        coords={"k": ("k", list(ks))},
+        attrs={"k": k, "records": len(components)},
     )
+    found = K_RULES[rule].evidence(components, s, quantiles)
+    return found.merge(scored).assign_attrs(scored.attrs)

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from xpad.compute.memory import release
 from xpad.compute.progress import Progress
-from xpad.errors import NotEnoughDataError, warn
+from xpad.errors import warn
 from xpad.fitting.components import Components
 from xpad.fitting.encoder import Trained
 from xpad.fitting.resources import Workspace
 from xpad.fitting.splitter import Splitter
 from xpad.fitting.training_rows import among
 from xpad.model.model import Model
-from xpad.pads.clean import Limits, limits_of
-from xpad.pads.prepare import pieces
+from xpad.pads.blocks import Block
+from xpad.pads.flux import Flux
+from xpad.pads.prepare import Preparation
 from xpad.pads.quality import OK
-from xpad.pads.records import flux_records
 from xpad.settings import Settings
 from xpad.stages import pca, scores
-from xpad.stages.cells import CELLS_PER_BANDWIDTH, Cells
-from xpad.stages.k_rules import meanshift
-from xpad.stages.labellers import kmeans, ward
+from xpad.stages.encoders import Encoder
+from xpad.stages.k_rules import K_RULES, KRule, chosen
+from xpad.stages.labellers import LABELLERS, Labeller
+from xpad.stages.nearest import nearest
 from xpad.stages.split import TEST, Members
 from xpad.storage.scratch import Scratch
 
@@ -42,29 +41,39 @@ IN_MEMORY = 2_000_000
 look at cells, so that neither memory nor time grows with them."""
 
 
-def group(flux: xr.DataArray, trained: Trained, space: Workspace, progress: Progress) -> Model:
+@dataclass(frozen=True)
+class Grouped:
+    """What the second half of a fit leads to."""
+
+    components: pca.PCA
+    rule: KRule
+    labeller: Labeller
+    scores: dict[str, dict[str, float]]
+
+
+def group(flux: Flux, trained: Trained, space: Workspace, progress: Progress) -> Grouped:
     """Fit components and clusters to the test split: two passes over the data."""
     release()
-    model, test = trained.model, Members.of(trained.codes, TEST)
-    records = flux_records(flux)
+    settings, test = trained.preparation.settings, Members.of(trained.codes, TEST)
+    records = flux.records()
     with progress.blocks("components", len(records), "xpad-moments"):
         moments: pca.Moments = records.run(
-            _moments, combine=_add, name="xpad-moments", limits=limits_of(flux.attrs), model=model,
-            test=test, shift=trained.shift,
+            _moments, combine=_add, name="xpad-moments", preparation=trained.preparation,
+            encoder=trained.encoder, test=test, shift=trained.shift,
         )  # fmt: skip
-    model = replace(model, pca=pca.from_moments(moments, model.settings.n_components))
-    components = project(flux, model, trained.codes, test, space, progress)
+    components = pca.from_moments(moments, settings.n_components)
+    points = project(flux, trained, components, test, space, progress)
     release()
     with progress.step("clusters"):
-        found = _clustered(components, model)
+        found = _clustered(points, components, settings)
     release()
     return found
 
 
 def project(
-    flux: xr.DataArray,
-    model: Model,
-    codes: NDArray[np.int8],
+    flux: Flux,
+    trained: Trained,
+    components: pca.PCA,
     test: Members,
     space: Workspace,
     progress: Progress,
@@ -73,35 +82,42 @@ def project(
 
     Beside them a sample for the bandwidth, drawn by rank as scikit-learn draws it.
     """
-    s = model.settings
-    n = int(np.count_nonzero(codes == TEST))
-    sample = _at_ranks(codes, _drawn_ranks(n, s))
-    fits = n <= IN_MEMORY or 4 * n * model.n_components <= space.memory // 8
+    s, width = trained.preparation.settings, len(components.components)
+    n = int(np.count_nonzero(trained.codes == TEST))
+    sample = _at_ranks(trained.codes, _drawn_ranks(n, s))
+    fits = n <= IN_MEMORY or 4 * n * width <= space.memory // 8
     scratch = space.scratch_unless(fits)
-    records = flux_records(flux)
+    records = flux.records()
     with progress.blocks("projecting", len(records), "xpad-project"):
         parts: list[_Projected] = records.run(
-            _project, name="xpad-project", limits=limits_of(flux.attrs), model=model, test=test,
+            _project, name="xpad-project", preparation=trained.preparation,
+            encoder=trained.encoder, components=components, test=test,
             scratch=scratch, sample=np.sort(sample), folder=f"components-{uuid4().hex}",
         )  # fmt: skip
     sampled_at = np.concatenate([p.sampled_at for p in parts])
     order = np.argsort(sampled_at)
     sampled = np.concatenate([p.sampled for p in parts])[order]
     sampled = sampled[np.searchsorted(sampled_at[order], sample)]
+    one_by_one = n <= IN_MEMORY or not _in_cells(s)
     if scratch is not None:
         names = tuple(p.name for p in parts if p.name)
-        return Components(n, sampled, _scratch=scratch, _names=names)
-    return Components(n, sampled, _rows=_by_position(parts, model.n_components))
+        return Components(n, sampled, one_by_one, _scratch=scratch, _names=names)
+    return Components(n, sampled, one_by_one, _rows=_by_position(parts, width))
 
 
-def test_components(
-    flux: xr.DataArray, model: Model, split: Splitter, progress: Progress
-) -> Floats:
+def _in_cells(settings: Settings) -> bool:
+    """Whether rule and labeller can do without looking at each record by itself."""
+    rule, _ = chosen(settings.k)
+    return LABELLERS[settings.labeller].out_of_core and K_RULES[rule].out_of_core(settings)
+
+
+def components_of_test(flux: Flux, model: Model, split: Splitter, progress: Progress) -> Floats:
     """The same from a fitted model alone, in memory: one pass over the data."""
-    records = flux_records(flux)
+    records, fitted = flux.records(), model.pipeline
     with progress.blocks("projecting", len(records), "xpad-project"):
         parts: list[_Projected] = records.run(
-            _project, name="xpad-project", limits=limits_of(flux.attrs), model=model, test=split,
+            _project, name="xpad-project", preparation=fitted.preparation, encoder=fitted.encoder,
+            components=fitted.components, test=split,
             scratch=None, sample=np.empty(0, np.int64), folder="",
         )  # fmt: skip
     return _by_position(parts, model.n_components)
@@ -119,25 +135,31 @@ class _Projected:
 
 
 def _project(
-    *block: Any,
-    limits: Limits,
-    model: Model,
+    block: Block,
+    *,
+    preparation: Preparation,
+    encoder: Encoder,
+    components: pca.PCA,
     test: Members | Splitter,
     scratch: Scratch | None,
     sample: Integers,
     folder: str,
 ) -> _Projected:
-    found = [(model.project(encoded), at) for encoded, at in _encoded(block, limits, model, test)]
-    rows = np.concatenate([np.empty((0, model.n_components), np.float32), *(r for r, _ in found)])
+    width = len(components.components)
+    found = [
+        (pca.project(components, encoded), at)
+        for encoded, at in _encoded(block, preparation, encoder, test)
+    ]
+    rows = np.concatenate([np.empty((0, width), np.float32), *(r for r, _ in found)])
     at = np.concatenate([np.empty(0, np.int64), *(a for _, a in found)])
-    chosen, _ = among(at, sample)
+    drawn, _ = among(at, sample)
     if scratch is None:
-        return _Projected(at, rows, "", at[chosen], rows[chosen])
+        return _Projected(at, rows, "", at[drawn], rows[drawn])
     name = ""
     if at.size:
         name = f"{folder}/{int(at[0]):015d}.npy"
         scratch.put(name, rows)
-    return _Projected(None, None, name, at[chosen], rows[chosen])
+    return _Projected(None, None, name, at[drawn], rows[drawn])
 
 
 def _by_position(parts: list[_Projected], width: int) -> Floats:
@@ -152,12 +174,16 @@ def _by_position(parts: list[_Projected], width: int) -> Floats:
 
 
 def _moments(
-    *block: Any, limits: Limits, model: Model, test: Members, shift: NDArray[np.float64]
+    block: Block,
+    *,
+    preparation: Preparation,
+    encoder: Encoder,
+    test: Members,
+    shift: NDArray[np.float64],
 ) -> pca.Moments:
     none = pca.Moments.of(np.empty((0, shift.size)), shift)
-    return sum(
-        (pca.Moments.of(rows, shift) for rows, _ in _encoded(block, limits, model, test)), none
-    )
+    encoded = _encoded(block, preparation, encoder, test)
+    return sum((pca.Moments.of(rows, shift) for rows, _ in encoded), none)
 
 
 def _add(a: pca.Moments, b: pca.Moments) -> pca.Moments:
@@ -165,22 +191,22 @@ def _add(a: pca.Moments, b: pca.Moments) -> pca.Moments:
 
 
 def _encoded(
-    block: tuple[Any, ...], limits: Limits, model: Model, test: Members | Splitter
+    block: Block, preparation: Preparation, encoder: Encoder, test: Members | Splitter
 ) -> Iterator[tuple[Floats, Integers]]:
     """Encodings of a block's usable records that belong to the test split, and their positions.
 
     Members are known to be usable; by a splitter alone, each record is looked at.
     """
-    flux, energies, pitch_angles, position = block
+    position = block.position
     if isinstance(test, Members):
-        chosen = test.among(position)
+        members = test.among(position)
     else:
-        chosen = np.flatnonzero(test.split(position) == TEST)
-    for at, piece in pieces(flux, energies, pitch_angles, limits, chosen):
-        pads = model.pads(*piece)
-        encoded, where = model.encode(*model.rows_with_divisors(pads)), position[at]
+        members = np.flatnonzero(test.split(position) == TEST)
+    for at, piece in block.pieces(members):
+        pads = preparation.pads(piece)
+        encoded, where = encoder.encode(*preparation.rows_with_divisors(pads)), position[at]
         if isinstance(test, Splitter):
-            ok = model.flags(pads) == OK
+            ok = preparation.flags(pads) == OK
             encoded, where = encoded[ok], where[ok]
         yield encoded, where
 
@@ -212,111 +238,23 @@ def _at_ranks(codes: NDArray[np.int8], ranks: Integers) -> Integers:
 # ------------------------------------------------------------------------------------------ groups
 
 
-def _clustered(components: Components, model: Model) -> Model:
-    s = model.settings
-    bandwidth = s.bandwidth if s.bandwidth is not None else meanshift.estimate_bandwidth(
-        components.sample, quantile=s.quantile, n_samples=max(len(components.sample), 1)
-    )  # fmt: skip
-    many = components.n > IN_MEMORY and s.labeller == "kmeans" and s.bin_seeding
-    fit = _fit_cells if many else _fit_points
-    if bandwidth > 0 or s.k is None:
-        _require_bandwidth(bandwidth, components.n, s)
-    found = fit(components, float(bandwidth), s)
-    if len(found.centres) == 1:
-        _warn_of_one(bandwidth, s)
-    return replace(
-        model,
-        bandwidth=float(bandwidth),
-        modes=found.modes,
-        centres=found.centres,
-        counts=found.counts,
-        scores=found.scores,
-    )
+def _clustered(points: Components, components: pca.PCA, settings: Settings) -> Grouped:
+    name, given = chosen(settings.k)
+    rule = K_RULES[name].find(points, settings, given)
+    k = given if given is not None else rule.k
+    labeller = LABELLERS[settings.labeller].fit(points, k, settings, cell=rule.cell)
+    if len(labeller.centres) == 1:
+        warn(rule.remedy() if given is None else "k=1: every usable record gets label 0")
+    scored = {
+        name: _scores(points, places)
+        for name, places in ((name, rule.modes), (settings.labeller, labeller.centres))
+    }
+    return Grouped(components, rule, labeller, scored)
 
 
-@dataclass(frozen=True)
-class _Groups:
-    modes: NDArray[np.float64]
-    centres: NDArray[np.float64]
-    counts: Integers
-    scores: dict[str, dict[str, float]]
-
-
-def _fit_points(components: Components, bandwidth: float, s: Settings) -> _Groups:
-    """Modes and clusters from each record by itself."""
-    rows = components.rows()
-    # Where k is given and the bandwidth is zero, nothing hangs on modes.
-    modes = np.empty((0, rows.shape[1]))
-    if bandwidth > 0:
-        modes = meanshift.modes(
-            rows, bandwidth, bin_seeding=s.bin_seeding, max_points=max(len(rows), 1)
-        ).modes
-    k = s.k if s.k is not None else len(modes)
-    found = (
-        ward.fit(rows, k, max_samples=s.max_ward, random_state=s.seed("cluster"))
-        if s.labeller == "ward"
-        else kmeans.fit(rows, k, n_init=s.n_init, random_state=s.seed("cluster"))
-    )
-    centres, counts = found.centres, np.asarray(found.counts, dtype=np.int64)
-    return _Groups(modes, centres, counts, _scores(components, modes, centres, s))
-
-
-def _fit_cells(components: Components, bandwidth: float, s: Settings) -> _Groups:
-    """The same from sums over the records, a few passes over their components."""
-    size = (bandwidth if bandwidth > 0 else 1.0) / CELLS_PER_BANDWIDTH
-    cells = components.reduce(partial(Cells.of, size=size))
-    release()
-    modes = np.empty((0, components.sample.shape[1]))
-    if bandwidth > 0:
-        modes = meanshift.modes_of_cells(cells, bandwidth).modes
-    k = s.k if s.k is not None else len(modes)
-    found = kmeans.fit_parts(
-        components.reduce, cells, k, n_init=s.n_init, random_state=s.seed("cluster")
-    )
-    if found.reseeded:
-        warn(
-            f"k-means: {found.reseeded} cluster(s) lost all their records on the way and were begun "
-            f"again at the records farthest from the others; k={k} may be too many"
-        )
-    scored = _scores(components, modes, found.centres, s)
-    return _Groups(modes, found.centres, np.asarray(found.counts, dtype=np.int64), scored)
-
-
-def _scores(
-    components: Components,
-    modes: NDArray[np.float64],
-    centres: NDArray[np.float64],
-    s: Settings,
-) -> dict[str, dict[str, float]]:
-    found = {}
-    for name, places in (("meanshift", modes), (s.labeller, centres)):
-        ch, db = float("nan"), float("nan")
-        if len(places) > 1:
-            ch, db = scores.of_parts(components.reduce, partial(kmeans.assign, places), len(places))
-        found[name] = {"calinski_harabasz": ch, "davies_bouldin": db}
-    return found
-
-
-def _warn_of_one(bandwidth: float, s: Settings) -> None:
-    warn(
-        "the mean shift finds a single mode, so every record gets label 0. A smaller bandwidth "
-        f"(this one is {bandwidth:.4g}; bandwidth=, quantile=) may tell more shapes apart, or "
-        "choose k= yourself; estimate_k shows the evidence"
-        if s.k is None
-        else "k=1: every usable record gets label 0"
-    )
-
-
-def _require_bandwidth(bandwidth: float, n: int, settings: Settings) -> None:
-    if bandwidth > 0:
-        return
-    if settings.quantile * min(n, settings.n_samples) < 2:
-        raise NotEnoughDataError(
-            f"the test split has {n} usable records, too few to estimate a bandwidth from the nearest "
-            f"{settings.quantile:.0%} of them: give more records, a larger quantile=, bandwidth= or k="
-        )
-    raise NotEnoughDataError(
-        f"the estimated bandwidth is {bandwidth:g}: more than {settings.quantile:.0%} of the pairs of "
-        "records have equal components, so the PADs hardly differ. Give k=, bandwidth=, a larger "
-        "quantile=, or more varied records"
-    )
+def _scores(points: Components, places: NDArray[np.float64]) -> dict[str, float]:
+    """How well separated the points are by the nearest of some places."""
+    ch, db = float("nan"), float("nan")
+    if len(places) > 1:
+        ch, db = scores.of_parts(points.reduce, partial(nearest, places), len(places))
+    return {"calinski_harabasz": ch, "davies_bouldin": db}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial as bind
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xpad.compute.threads import in_order
 from xpad.compute.workers import client
+from xpad.stages.cells import Cells
 from xpad.stages.parts import over
 from xpad.storage.scratch import Scratch
 
@@ -35,13 +36,17 @@ class Components:
         Rows.
     sample : (few, components)
         Some of the rows: those that were asked for, in that order.
+    one_by_one : bool
+        Whether each row is looked at by itself; else sums over all, and cells.
     """
 
     n: int
     sample: Floats
+    one_by_one: bool = True
     _rows: Floats | None = None
     _scratch: Scratch | None = None
     _names: tuple[str, ...] = ()
+    _cells: dict[float, Cells] = field(default_factory=dict)
 
     def rows(self) -> Floats:
         """All rows, in memory."""
@@ -49,6 +54,12 @@ class Components:
             return self._rows
         assert self._scratch is not None
         return np.concatenate([self._scratch.get(name) for name in self._names])
+
+    def cells(self, size: float) -> Cells:
+        """The rows, binned into cells; those of a size are made once."""
+        if size not in self._cells:
+            self._cells[size] = self.reduce(bind(Cells.of, size=size))
+        return self._cells[size]
 
     def reduce(self, partial: Callable[[Floats], T]) -> T:
         """``partial(part) + partial(part) + …`` over all parts, as a tree, in one compute."""

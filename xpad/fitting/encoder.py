@@ -1,11 +1,11 @@
-"""The first half of a fit: the records that are usable, their split, and the autoencoder."""
+"""The first half of a fit: the records that are usable, their split, and the encoder."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,20 +19,15 @@ from xpad.fitting.resources import Workspace
 from xpad.fitting.splitter import Splitter
 from xpad.fitting.survey import survey
 from xpad.fitting.training_rows import Sample, gather
-from xpad.model.model import Model
-from xpad.model.provenance import versions
-from xpad.pads.grid import Grid
-from xpad.pads.normalise import is_bounded
+from xpad.pads.flux import Flux
+from xpad.pads.prepare import Preparation
 from xpad.pads.quality import ALL_FILL, BAD_AXIS, FLAGS, NO_POSITIVE_FLUX, OK, TOO_SPARSE
-from xpad.pads.records import ENERGY, PITCH_ANGLE, varies
 from xpad.settings import Settings
+from xpad.stages.encoders import ENCODERS, Encoder
 from xpad.stages.encoders.deal import Deal
+from xpad.stages.encoders.rows import History
 from xpad.stages.split import TEST, TRAIN, VALIDATION
 from xpad.storage.checkpoint import TRAINED, TRAINING, Arrays, Checkpoint, as_json, from_json
-
-if TYPE_CHECKING:
-    from xpad.stages.encoders.dense import Autoencoder
-    from xpad.stages.encoders.train import History
 
 Floats = NDArray[np.float32]
 ROWS = 4096
@@ -46,8 +41,11 @@ class Trained:
 
     Attributes
     ----------
-    model : Model
-        Without components and clusters.
+    preparation : Preparation
+        With the bins that are ever measured.
+    encoder : Encoder
+    history : xarray.Dataset
+        The course of the training.
     split : Splitter
         Exact among the usable records.
     codes : (records,) int8
@@ -56,77 +54,71 @@ class Trained:
         Near the mean encoding, so that sums of squares about it lose no digits.
     """
 
-    model: Model
+    preparation: Preparation
+    encoder: Encoder
+    history: xr.Dataset
     split: Splitter
     codes: NDArray[np.int8]
     shift: NDArray[np.float64]
 
 
 def train(
-    flux: xr.DataArray,
-    grid: Grid,
-    split: Splitter,
-    preset: str,
-    source: dict[str, Any],
-    space: Workspace,
-    progress: Progress,
+    flux: Flux, preparation: Preparation, split: Splitter, space: Workspace, progress: Progress
 ) -> Trained:
-    """Read the data once, and train the autoencoder; or go on from a checkpoint.
+    """Read the data once, and train the encoder; or go on from a checkpoint.
 
     Parameters
     ----------
-    flux : canonical flux
-    grid : Grid
+    flux : Flux
+    preparation : Preparation
+        With all bins in use.
     split : Splitter
         As it is before the data are read.
-    preset : str
-    source : dict
-        Identity of the input.
     space : Workspace
     progress : Progress
     """
-    model = _untrained(preset, split.settings, grid, source)
-    model.provenance["varying"] = [r for r in (ENERGY, PITCH_ANGLE) if varies(flux, r)]
     known = space.checkpoint.load(TRAINED)
     if known is not None:
-        return _restored(known, model, split)
-    found = _trained(flux, model, split, space, progress)
+        return _restored(known, preparation, split)
+    found = _trained(flux, preparation, split, space, progress)
     space.checkpoint.save(TRAINED, _as_arrays(found))
     return found
 
 
 def _trained(
-    flux: xr.DataArray, model: Model, split: Splitter, space: Workspace, progress: Progress
+    flux: Flux, preparation: Preparation, split: Splitter, space: Workspace, progress: Progress
 ) -> Trained:
-    s = model.settings
-    row_bytes = 4 * int(np.prod(model.grid.shape))
+    s = preparation.settings
+    row_bytes = 4 * preparation.n_features
     # What is held of every record beside the sample: its time, its flag and its split.
     left = max(space.memory - 10 * split.total, 0) / 2
     drawn_to = space.scratch_unless(split.expected() * row_bytes <= left)
-    seen = survey(flux, model.grid, s, split, progress, drawn_to)
-    features = seen.ever_measured
+    seen = survey(flux, preparation, split, progress, drawn_to)
     flags = seen.flags(s)
     _require_usable(flags, flux, s)
     ok = flags == OK
     log.info("%s: %d of %d records usable", flux.name, int(ok.sum()), ok.size)
 
     split = split.exact(ok)
-    model.provenance["split"] = split.as_dict()
     codes = split.codes(ok)
-    _require_components(int(np.count_nonzero(codes == TEST)), int(features.sum()), s)
+    in_use = replace(preparation, features=seen.ever_measured)
+    _require_components(int(np.count_nonzero(codes == TEST)), in_use.n_features, s)
     chosen = [split.training(codes, part) for part in (TRAIN, VALIDATION)]
     if not all(seen.holds(part) for part in chosen):
         # Far fewer records are usable than the first pass could assume.
         drawn_to = space.scratch_unless(sum(c.size for c in chosen) * row_bytes <= left)
-        seen = survey(flux, model.grid, s, split.wanting(*chosen), progress, drawn_to)
+        seen = survey(flux, preparation, split.wanting(*chosen), progress, drawn_to)
     spool = space.scratch_unless(sum(c.size for c in chosen) * row_bytes <= left)
-    batches, n_features = (s.batch_size, _validation_batch()), int(features.sum())
+    batches = (s.batch_size, _validation_batch())
     with progress.step("gathering"):
         samples = gather(
             seen.drawn,
             chosen,
-            features,
-            [Deal.of(c.size, batch, n_features) for c, batch in zip(chosen, batches, strict=True)],
+            in_use.features,
+            [
+                Deal.of(c.size, batch, in_use.n_features)
+                for c, batch in zip(chosen, batches, strict=True)
+            ],
             read_from=drawn_to,
             spool=spool,
             buffer=space.memory // 8,
@@ -134,20 +126,13 @@ def _trained(
     if drawn_to is not None:
         drawn_to.remove("drawn")
     release()
-    model = replace(model, features=features, fill=_fill(samples[0], s))
-    if s.encoder is not None:
-        autoencoder, history = _train(samples[0], samples[1], s, space, progress)
-        model = replace(model, autoencoder=autoencoder, history=history)
-    return Trained(model, split, codes, _shift(model, samples[0].first))
+    encoder, history = _train(samples[0], samples[1], in_use, space, progress)
+    return Trained(in_use, encoder, history, split, codes, _shift(encoder, samples[0].first))
 
 
 def _require_components(n_test: int, n_features: int, settings: Settings) -> None:
     """Refuse before the training what would only be found impossible after it."""
-    width = n_features
-    if settings.encoder is not None:
-        from xpad.stages.encoders.dense import width_of
-
-        width = width_of(n_features, settings.n_hidden)
+    width = ENCODERS[settings.encoder].width(n_features, settings)
     if settings.n_components > width:
         raise OptionError(
             f"n_components={settings.n_components} is more than the {width} numbers of an encoded record"
@@ -170,24 +155,23 @@ def _validation_batch() -> int:
     return VALIDATION_BATCH
 
 
-def _shift(model: Model, rows: Floats) -> NDArray[np.float64]:
+def _shift(encoder: Encoder, rows: Floats) -> NDArray[np.float64]:
     if len(rows) == 0:
-        return np.zeros(model.fill.size)
-    return np.asarray(model.encode(rows).mean(axis=0, dtype=np.float64))
-
-
-def _fill(sample: Sample, settings: Settings) -> Floats:
-    """What stands for a missing bin: zero as published, or the training mean."""
-    if settings.missing == "zero" or sample.shape[0] == 0:
-        return np.zeros(sample.shape[1], dtype=np.float32)
-    from xpad.stages.encoders.train import means
-
-    return means(sample)
+        return np.zeros(rows.shape[1])
+    return np.asarray(encoder.encode(rows).mean(axis=0, dtype=np.float64))
 
 
 def _train(
-    train: Sample, validation: Sample, settings: Settings, space: Workspace, progress: Progress
-) -> tuple[Autoencoder, xr.Dataset]:
+    train: Sample,
+    validation: Sample,
+    preparation: Preparation,
+    space: Workspace,
+    progress: Progress,
+) -> tuple[Encoder, xr.Dataset]:
+    settings, bounded = preparation.settings, preparation.normalisation.bounded
+    kind = ENCODERS[settings.encoder]
+    if not kind.learns:
+        return kind.train(train, validation, settings, bounded=bounded)[0], as_history([], [])
     for sample, name in ((train, "training"), (validation, "validation")):
         if sample.shape[0] == 0:
             raise NotEnoughDataError(
@@ -201,9 +185,9 @@ def _train(
             bar.update(1)
 
         here = space.training_worker is None
-        trained, curves = run_on(
-            space.training_worker, train_samples, train, validation, settings, space.checkpoint,
-            ended if here else None, name="xpad-training",
+        encoder, curves = run_on(
+            space.training_worker, train_samples, train, validation, settings, bounded,
+            space.checkpoint, ended if here else None, name="xpad-training",
         )  # fmt: skip
     history = as_history(curves.loss, curves.val_loss).assign_attrs(
         steps=int(curves.steps),
@@ -212,35 +196,25 @@ def _train(
         n_train=train.shape[0],
         n_validation=validation.shape[0],
     )
-    _warn_if_untrained(train, validation, trained.encoder_bias.size, history, settings)
-    return trained, history
+    width = kind.width(train.shape[1], settings)
+    _warn_if_untrained(train, validation, width, history, settings)
+    return encoder, history
 
 
 def train_samples(
     train: Sample,
     validation: Sample,
     settings: Settings,
+    bounded: bool,
     checkpoint: Checkpoint,
     ended: Callable[[int, float, float], None] | None,
-) -> tuple[Autoencoder, History]:
-    """Train the autoencoder on samples, from the last checkpoint on; here or in a task."""
-    from xpad.stages.encoders import train as autoencoder
-
-    return autoencoder.train(
+) -> tuple[Encoder, History | None]:
+    """Train the encoder on samples, from the last checkpoint on; here or in a task."""
+    return ENCODERS[settings.encoder].train(
         train,
         validation,
-        n_hidden=settings.n_hidden,
-        output="sigmoid" if is_bounded(settings.normalise) else "linear",
-        masked=settings.missing == "mask",
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        patience=settings.patience,
-        restore_best=settings.restore_best,
-        min_steps=settings.min_steps,
-        random_state=settings.seed("encoder"),
-        optimiser="muon" if settings.training == "fast" else "adam",
-        schedule="onecycle" if settings.training == "fast" else "constant",
+        settings,
+        bounded=bounded,
         progress=ended,
         save=checkpoint.save_training if checkpoint.place is not None else None,
         resume=checkpoint.load(TRAINING),
@@ -312,76 +286,42 @@ def _variance(sample: Sample, masked: bool) -> float:
     return float((squares - n * np.square(mean)).sum() / max(n.sum(), 1))
 
 
-def _untrained(preset: str, settings: Settings, grid: Grid, source: dict[str, Any]) -> Model:
-    """A model that knows its grid, before anything is learned."""
-    from xpad.stages.pca import PCA
-
-    empty = np.empty((0, 0))
-    return Model(
-        preset=preset,
-        settings=settings,
-        grid=grid,
-        features=np.ones(grid.shape, dtype=bool),
-        fill=np.zeros(grid.energy.size * grid.pitch_angle.size, dtype=np.float32),
-        autoencoder=None,
-        pca=PCA(np.empty(0), empty, np.empty(0), np.empty(0), 0),
-        bandwidth=float("nan"),
-        modes=empty,
-        centres=empty,
-        counts=np.empty(0, dtype=np.int64),
-        scores={},
-        history=as_history([], []),
-        provenance={"versions": versions(), "input": source},
-    )
-
-
 def _as_arrays(trained: Trained) -> Arrays:
     """A checkpoint of the first half."""
-    model, a = trained.model, trained.model.autoencoder
-    arrays: Arrays = {
-        "features": model.features,
-        "fill": model.fill,
+    node = trained.encoder.to_node()
+    return {
+        "features": trained.preparation.features,
         "codes": trained.codes,
         "shift": trained.shift,
-        "loss": model.history.loss.values,
-        "val_loss": model.history.val_loss.values,
+        "loss": trained.history.loss.values,
+        "val_loss": trained.history.val_loss.values,
         "stated": as_json(
             {
-                "split": model.provenance["split"],
-                "history": dict(model.history.attrs),
-                "network": None if a is None else {"output": a.output, "masked": a.masked},
+                "thresholds": trained.split.thresholds,
+                "history": dict(trained.history.attrs),
+                "encoder": {"dims": {n: v.dims for n, v in node.items()}, "attrs": node.attrs},
             }
         ),
+        **{f"encoder/{name}": variable.values for name, variable in node.items()},
     }
-    if a is not None:
-        arrays |= {name: getattr(a, name) for name in _WEIGHTS}
-    return arrays
 
 
-_WEIGHTS = ("encoder_kernel", "encoder_bias", "decoder_kernel", "decoder_bias")
-
-
-def _restored(arrays: Arrays, model: Model, split: Splitter) -> Trained:
-    from xpad.stages.encoders.dense import Autoencoder
-
+def _restored(arrays: Arrays, preparation: Preparation, split: Splitter) -> Trained:
     stated = from_json(arrays["stated"])
-    autoencoder = None
-    if stated["network"] is not None:
-        weights: dict[str, Any] = {name: arrays[name] for name in _WEIGHTS}
-        autoencoder = Autoencoder(**weights, fill=arrays["fill"], **stated["network"])
-    model.provenance["split"] = stated["split"]
-    model = replace(
-        model,
-        features=arrays["features"],
-        fill=arrays["fill"],
-        autoencoder=autoencoder,
-        history=as_history(arrays["loss"], arrays["val_loss"]).assign_attrs(stated["history"]),
+    variables = {n: (dims, arrays[f"encoder/{n}"]) for n, dims in stated["encoder"]["dims"].items()}
+    node = xr.Dataset(variables, attrs=stated["encoder"]["attrs"])
+    low, high = stated["thresholds"]
+    return Trained(
+        replace(preparation, features=arrays["features"]),
+        ENCODERS[preparation.settings.encoder].from_node(node),
+        as_history(arrays["loss"], arrays["val_loss"]).assign_attrs(stated["history"]),
+        replace(split, thresholds=(low, high)),
+        arrays["codes"],
+        arrays["shift"],
     )
-    low, high = stated["split"]["thresholds"]
-    return Trained(model, replace(split, thresholds=(low, high)), arrays["codes"], arrays["shift"])
 
 
-def _require_usable(flags: NDArray[np.int8], flux: xr.DataArray, settings: Settings) -> None:
+def _require_usable(flags: NDArray[np.int8], flux: Flux, settings: Settings) -> None:
     if (flags == OK).any():
         return
     reasons = {

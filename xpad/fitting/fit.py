@@ -15,11 +15,13 @@ from xpad.fitting.encoder import train
 from xpad.fitting.resources import FitOptions, Workspace, separated, workspace
 from xpad.fitting.splitter import splitter
 from xpad.model.model import Model
-from xpad.model.provenance import configuration, identity
-from xpad.pads.canonical import raw_flux
+from xpad.model.pipeline import Pipeline
+from xpad.model.provenance import configuration, identity, versions
+from xpad.pads.canonical import located
+from xpad.pads.dims import ENERGY, PITCH_ANGLE, record_dims
+from xpad.pads.flux import Flux
 from xpad.pads.grid import grid_of, selected
-from xpad.pads.records import record_dims
-from xpad.roles.recognise import as_dataset
+from xpad.pads.prepare import Preparation
 from xpad.settings import DEFAULT_PRESET, Settings, resolve
 
 if TYPE_CHECKING:
@@ -106,30 +108,40 @@ def fit(
     """
     own, resources = separated(options)
     settings = resolve(preset, own)
-    ds = as_dataset(obj)
-    flux = selected(raw_flux(ds, variable), settings)
+    flux = selected_flux(obj, variable, settings)
     with workspace(**resources) as space:
-        model = fit_flux(ds, flux, preset, settings, space, Progress(progress))
+        model = fit_flux(flux, preset, settings, space, Progress(progress))
         space.checkpoint.remove()
     return model
 
 
+def selected_flux(obj: xr.Dataset | xr.DataArray, variable: str | None, settings: Settings) -> Flux:
+    """The flux of a Dataset, within the energies that the settings name."""
+    return located(obj, variable).mapped(selected, settings)
+
+
 def fit_flux(
-    ds: xr.Dataset,
-    flux: xr.DataArray,
-    preset: str,
-    settings: Settings,
-    space: Workspace,
-    progress: Progress,
+    flux: Flux, preset: str, settings: Settings, space: Workspace, progress: Progress
 ) -> Model:
-    """`fit` for a canonical flux; the checkpoint of the workspace is left as it is at the end."""
-    warn_about_times(flux)
-    source = identity(ds, flux)
+    """`fit` for a flux; the checkpoint of the workspace is left as it is at the end."""
+    warn_about_times(flux.array)
+    source = identity(flux)
     space.checkpoint.require_same(configuration(preset, settings, source))
-    grid = grid_of(flux, settings)
-    split = splitter(flux, ds, settings)
-    trained = train(flux, grid, split, preset, source, space, progress)
-    return group(flux, trained, space, progress)
+    varying = tuple(axis for axis in (ENERGY, PITCH_ANGLE) if flux.varies(axis))
+    preparation = Preparation.of_all(grid_of(flux.array, settings), settings, varying)
+    trained = train(flux, preparation, splitter(flux, settings), space, progress)
+    grouped = group(flux, trained, space, progress)
+    return Model(
+        preset=preset,
+        settings=settings,
+        pipeline=Pipeline(
+            trained.preparation, trained.encoder, grouped.components, grouped.labeller
+        ),
+        rule=grouped.rule,
+        scores=grouped.scores,
+        history=trained.history,
+        provenance={"versions": versions(), "input": source, "split": trained.split.as_dict()},
+    )
 
 
 def warn_about_times(flux: xr.DataArray) -> None:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from xpad.compute.records import positions
 from xpad.errors import OptionError
-from xpad.pads.records import ENERGY, PITCH_ANGLE, record_dims
+from xpad.pads.dims import ENERGY, PITCH_ANGLE, record_dims
+from xpad.pads.flux import Flux
 from xpad.settings import Settings
 from xpad.stages.split import (
     SPAN,
@@ -162,22 +163,20 @@ class Splitter:
         return stratified_uniform(position, self.total, self.settings.seed("split"))
 
 
-def splitter(
-    flux: xr.DataArray, ds: xr.Dataset, settings: Settings, known: dict[str, Any] | None = None
-) -> Splitter:
-    """The split of a canonical flux's records; with the thresholds `known` from a fit, that fit's."""
-    total = int(np.prod([flux.sizes[d] for d in record_dims(flux)], dtype=np.int64))
+def splitter(flux: Flux, settings: Settings, known: dict[str, Any] | None = None) -> Splitter:
+    """The split of a flux's records; with the thresholds `known` from a fit, that fit's."""
+    total = int(np.prod([flux.array.sizes[d] for d in flux.record_dims], dtype=np.int64))
     shares = (settings.train, settings.train + settings.validation)
     if settings.split == "random":
         low, high = (known or {}).get("thresholds", shares)
         return Splitter(total, settings, (low, high))
-    numbers = _block_numbers(flux, ds, settings.block)
+    numbers = _block_numbers(flux.array, flux.ds, settings.block)
     by_block = block_split(numbers, settings.train, settings.validation, settings.seed("split"))
     return Splitter(total, settings, shares, by_block)
 
 
 def split_of_records(flux: xr.DataArray, split: Splitter) -> xr.DataArray:
-    """The split of every record of a canonical flux; lazy where it is."""
+    """The split of every record of a flux in canonical form; lazy where it is."""
     dims = sorted(record_dims(flux), key=str)
     shape = tuple(flux.sizes[d] for d in dims)
     lazy = flux.chunks is not None

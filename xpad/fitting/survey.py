@@ -6,27 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from xpad.compute.memory import in_one_piece
 from xpad.compute.progress import Progress
 from xpad.fitting.splitter import Splitter
 from xpad.fitting.training_rows import Drawn
-from xpad.pads.clean import Limits, limits_of
-from xpad.pads.grid import Grid
-from xpad.pads.prepare import Piece, counts_as_it_is, pieces, prepare
-from xpad.pads.quality import (
-    OK,
-    TOO_SPARSE,
-    Counts,
-    Floats,
-    clean_records,
-    measured,
-    note_measured,
-    record_flags,
-)
-from xpad.pads.records import flat_records, flux_records, require_records
+from xpad.pads.blocks import Block, Piece
+from xpad.pads.dims import require_records
+from xpad.pads.flux import Flux
+from xpad.pads.prepare import Preparation
+from xpad.pads.quality import OK, TOO_SPARSE, record_flags
+from xpad.pads.valid import Counts, Floats, clean_records, measured, note_measured
 from xpad.settings import Settings
 from xpad.storage.scratch import Scratch
 
@@ -78,31 +69,29 @@ class _Seen:
 
 
 def _survey(
-    flux: Any,
-    energy_table: Any,
-    pitch_angle_table: Any,
-    position: NDArray[np.int64],
+    block: Block,
     *,
-    limits: Limits,
-    grid: Grid,
-    settings: Settings,
+    preparation: Preparation,
     splitter: Splitter | None,
     scratch: Scratch | None,
 ) -> _Seen:
-    ever = np.zeros(grid.shape, dtype=bool)
+    position, settings = block.position, preparation.settings
+    ever = np.zeros(preparation.grid.shape, dtype=bool)
     if position.size == 0:
         return _Seen(np.empty(0, np.int8), None, ever, None)
     chosen = splitter.drawn(position) if splitter is not None else np.zeros(position.size, bool)
-    if energy_table is None and pitch_angle_table is None and counts_as_it_is(settings):
-        looks = [_look_once(flux, limits, chosen, grid, settings, ever)]
+    static = block.energy_table is None and block.pitch_angle_table is None
+    if static and preparation.counts_as_it_is:
+        looks = [_look_once(block, chosen, preparation, ever)]
     else:
-        parts = pieces(flux, energy_table, pitch_angle_table, limits)
-        looks = [_look(at, piece, chosen, grid, settings, ever) for at, piece in parts]
+        looks = [_look(at, piece, chosen, preparation, ever) for at, piece in block.pieces()]
     bins, positive, bad_axis, drawn, rows = (np.concatenate(p) for p in zip(*looks, strict=True))
     codes = record_flags(
         bins, positive, bad_axis, n_features=0, min_positive=settings.min_positive
     )  # fmt: skip
-    counted = bins.astype(_counts(0, grid).dtype) if settings.min_coverage > 0 else None
+    counted = None
+    if settings.min_coverage > 0:
+        counted = bins.astype(_counts(0, preparation).dtype)
     kept = Drawn.of(rows, position[drawn], scratch) if splitter is not None else None
     return _Seen(codes, counted, ever, kept)
 
@@ -112,20 +101,18 @@ _Looked = tuple[Counts, Counts, NDArray[np.bool_], NDArray[np.bool_], Floats]
 
 
 def _look_once(
-    flux: Any,
-    limits: Limits,
+    block: Block,
     chosen: NDArray[np.bool_],
-    grid: Grid,
-    settings: Settings,
+    preparation: Preparation,
     ever: NDArray[np.bool_],
 ) -> _Looked:
     """Count the values of static axes where they lie; as a rule, only drawn records are copied."""
-    values = in_one_piece(flat_records(flux, None, None)[0])
-    seen = measured(values, limits)
-    note_measured(values, ever, limits)
+    values = in_one_piece(block.flat()[0])
+    seen = measured(values, block.limits)
+    note_measured(values, ever, block.limits)
     drawn = chosen & (seen.positive > 0)
-    clean, of_drawn = clean_records(values, limits, np.flatnonzero(drawn))
-    pads = prepare(clean, None, None, grid, settings, seen=of_drawn)
+    clean, of_drawn = clean_records(values, block.limits, np.flatnonzero(drawn))
+    pads = preparation.pads(Piece(clean, None, None, of_drawn))
     return seen.bins, seen.positive, np.zeros(len(values), bool), drawn, pads.normalised()
 
 
@@ -133,22 +120,19 @@ def _look(
     at: Any,
     piece: Piece,
     chosen: NDArray[np.bool_],
-    grid: Grid,
-    settings: Settings,
+    preparation: Preparation,
     ever: NDArray[np.bool_],
 ) -> _Looked:
     """The same of a clean piece and its tables, put on the grid first."""
-    flux, energies, pitch_angles, seen = piece
-    pads = prepare(flux, energies, pitch_angles, grid, settings, seen=seen)
+    pads = preparation.pads(piece)
     note_measured(pads.flux, ever)
     drawn = chosen[at] & (pads.n_positive > 0)
     return pads.n_measured, pads.n_positive, pads.bad_axis, drawn, pads.normalised(drawn)
 
 
 def survey(
-    flux: xr.DataArray,
-    grid: Grid,
-    settings: Settings,
+    flux: Flux,
+    preparation: Preparation,
     splitter: Splitter | None,
     progress: Progress,
     scratch: Scratch | None = None,
@@ -157,16 +141,15 @@ def survey(
 
     With `scratch`, the drawn rows are written there by whoever reads them, instead of returned.
     """
-    require_records(flux)
-    records = flux_records(flux)
+    require_records(flux.array)
+    records = flux.records()
     with progress.blocks("reading", len(records), "xpad-survey"):
         parts: list[_Seen] = records.run(
-            _survey, name="xpad-survey", limits=limits_of(flux.attrs), grid=grid,
-            settings=settings, splitter=splitter, scratch=scratch,
-        )  # fmt: skip
+            _survey, name="xpad-survey", preparation=preparation, splitter=splitter, scratch=scratch
+        )
     total = int(np.prod(records.shape, dtype=np.int64))
     codes = np.empty(total, dtype=np.int8)
-    counted = _counts(total, grid) if settings.min_coverage > 0 else None
+    counted = _counts(total, preparation) if preparation.settings.min_coverage > 0 else None
     for at, part in zip(records.places(), parts, strict=True):
         codes[at] = part.codes
         if counted is not None and part.n_measured is not None:
@@ -175,5 +158,6 @@ def survey(
     return Survey(codes, counted, ever, [p.drawn for p in parts if p.drawn is not None])
 
 
-def _counts(records: int, grid: Grid) -> NDArray[np.unsignedinteger]:
-    return np.zeros(records, dtype=np.min_scalar_type(int(np.prod(grid.shape))))
+def _counts(records: int, preparation: Preparation) -> NDArray[np.unsignedinteger]:
+    bins = preparation.grid.shape[0] * preparation.grid.shape[1]
+    return np.zeros(records, dtype=np.min_scalar_type(bins))

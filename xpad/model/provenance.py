@@ -7,9 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
-from xpad.pads.records import record_dims
+from xpad.pads.flux import Flux
 from xpad.settings import Settings
 
 LIBRARIES = (
@@ -42,22 +41,22 @@ def configuration(preset: str, settings: Settings, source: dict[str, Any]) -> di
     }
 
 
-def identity(ds: xr.Dataset, flux: xr.DataArray) -> dict[str, Any]:
+def identity(flux: Flux) -> dict[str, Any]:
     """What identifies the input: sources, variable, shape, times; reads no flux."""
-    dims = record_dims(flux)
+    dims, array = flux.record_dims, flux.array
     found: dict[str, Any] = {
-        "variable": str(flux.name),
-        "dims": [str(d) for d in flux.dims],
-        "shape": [int(n) for n in flux.shape],
-        "units": str(flux.attrs.get("units", "")),
+        "variable": flux.name,
+        "dims": [str(d) for d in array.dims],
+        "shape": [int(n) for n in array.shape],
+        "units": flux.units,
     }
     for key in _IDENTIFYING:
-        value = ds.attrs.get(key)
+        value = flux.ds.attrs.get(key)
         if isinstance(value, str):
             found[key] = value
         elif isinstance(value, list | tuple) and value and all(isinstance(v, str) for v in value):
             found[key] = value[0] if len(value) == 1 else list(value)
-    for name, coord in flux.coords.items():
+    for name, coord in array.coords.items():
         if coord.ndim != 1 or coord.dims[0] not in dims or coord.chunks is not None:
             continue
         if coord.size and (name in dims or coord.dtype.kind == "M"):

@@ -2,15 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import xarray as xr
 
 from xpad.errors import ModelStoreError, OptionError
-from xpad.model.model import FORMAT, FORMAT_VERSION, GROUP, Model, PathLike, _model
+from xpad.model.model import FORMAT, FORMAT_VERSION, Model
+from xpad.model.pipeline import Pipeline
+from xpad.model.version1 import from_version_1
+from xpad.pads.prepare import Preparation
+from xpad.settings import Settings
+from xpad.stages.encoders import ENCODERS
+from xpad.stages.k_rules import K_RULES, chosen
+from xpad.stages.labellers import LABELLERS
+from xpad.stages.pca import PCA
 from xpad.storage.place import Place
-from xpad.storage.trees import _digest
+from xpad.storage.trees import Nodes, PathLike, digest, write_tree
+
+GROUP = "xpad_model"
+"""Group of a result's store that holds its model; no variable of a mission is called so."""
+
+NEWER: dict[int, Callable[[Nodes, dict[str, Any]], Nodes]] = {1: from_version_1}
+"""Of each older version of the format, what makes its nodes those of the next one."""
+
+
+def save_model(
+    model: Model,
+    path: PathLike,
+    *,
+    overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a model to a Zarr store.
+
+    Parameters
+    ----------
+    model : Model
+    path : path or fsspec URL
+        A directory that does not exist yet.
+    overwrite : bool
+        Replace what is there.
+    storage_options : dict, optional
+        fsspec's, where the path is a URL.
+
+    Raises
+    ------
+    OptionError
+        `path` exists and `overwrite` is not set, or is no Zarr store.
+
+    Examples
+    --------
+    >>> import tempfile, xpad
+    >>> model = xpad.fit(xpad.simulate(days=0.5), encoder=None, k=6, progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     xpad.save_model(model, f"{folder}/rept.zarr")
+    ...     xpad.load_model(f"{folder}/rept.zarr").k
+    6
+    """
+    model.save(path, overwrite=overwrite, storage_options=storage_options)
+
+
+def save_model_at(model: Model, place: Place, group: str = "") -> None:
+    """Write a model as a group of a store; by itself, or beside the results in that store."""
+    write_tree(model.to_tree(), place, group)
 
 
 def load_model(path: PathLike, *, storage_options: Mapping[str, Any] | None = None) -> Model:
@@ -52,11 +108,11 @@ def load_model_at(place: Place) -> Model:
             "upgrade xpad to read it"
         )
     try:
-        groups = {
+        nodes = {
             f"/{name}": node.to_dataset(inherit=False).load()
             for name, node in tree.children.items()
         }
-        intact = _digest(groups, stated) == tree.attrs.get("sha256")
+        intact = digest(nodes, stated) == tree.attrs.get("sha256")
     except Exception as err:  # any fault of a chunk, codec or metadata is the same to the user
         raise ModelStoreError(f"{path} is damaged and cannot be read as a model: {err}") from err
     if not intact:
@@ -64,11 +120,34 @@ def load_model_at(place: Place) -> Model:
             f"{path} is damaged or was changed: its contents do not match their checksum; fit the model again"
         )
     try:
-        return _model(groups, stated)
+        return _model(nodes, stated)
     except (OptionError, KeyError, TypeError, ValueError) as err:
         raise ModelStoreError(
             f"{path} holds a model that this xpad does not understand ({err}); another version wrote it"
         ) from err
+
+
+def _model(nodes: Nodes, stated: Mapping[str, Any]) -> Model:
+    """The inverse of `Model.to_tree`, of any version of the format up to this one."""
+    settings = Settings.from_dict(json.loads(stated["settings"]))
+    provenance = json.loads(stated["provenance"])
+    for version in range(stated["format_version"], FORMAT_VERSION):
+        nodes = NEWER[version](nodes, provenance)
+    rule, _ = chosen(settings.k)
+    return Model(
+        preset=str(stated["preset"]),
+        settings=settings,
+        pipeline=Pipeline(
+            Preparation.from_node(nodes["/grid"], settings),
+            ENCODERS[settings.encoder].from_node(nodes["/encoder"]),
+            PCA.from_node(nodes["/components"]),
+            LABELLERS[settings.labeller].from_node(nodes["/labeller"]),
+        ),
+        rule=K_RULES[rule].from_node(nodes["/k"]),
+        scores=json.loads(stated["scores"]),
+        history=nodes["/history"],
+        provenance=provenance,
+    )
 
 
 def _opened(place: Place) -> xr.DataTree:

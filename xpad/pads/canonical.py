@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
 from xpad.compute.records import ROWS
 from xpad.errors import RolesError
-from xpad.pads.clean import (
-    bin_starts,
-    clean_energy,
-    clean_flux,
-    clean_pitch_angle,
-    group_means,
-    limits_of,
-)
-from xpad.pads.records import ENERGY, PITCH_ANGLE, TABLES
+from xpad.pads.bins import bin_starts, group_means
+from xpad.pads.clean import clean_energy, clean_pitch_angle, limits_of
+from xpad.pads.dims import ENERGY, PITCH_ANGLE, TABLES
+from xpad.pads.flux import Flux
+from xpad.pads.valid import CLEAN
 from xpad.roles import metadata
 from xpad.roles.axes import Axis, aligned, tplot_units
 from xpad.roles.recognise import Roles, as_dataset, recognise
@@ -63,43 +60,43 @@ def canonical_flux(
     >>> xpad.canonical_flux(xpad.simulate(days=0.1)).dims
     ('Epoch', 'energy', 'pitch_angle')
     """
-    return _cleaned(_located(as_dataset(obj), variable, roles))
+    return located(obj, variable, roles=roles).clean()
 
 
-def raw_flux(
+def located(
     obj: xr.Dataset | xr.DataArray, variable: str | None = None, *, roles: Roles | None = None
-) -> xr.DataArray:
-    """The same for a pass over the data: values that are float32 already may hold fills.
+) -> Flux:
+    """The flux for passes over the data, which clean it piece by piece: values as they lie in it.
 
-    The pass cleans them piece by piece, by `limits_of` their attributes (`xpad.pads.prepare.pieces`),
-    which says nothing further of a flux that is clean.
+    Parameters and errors as of `canonical_flux`.
     """
-    flux = _located(as_dataset(obj), variable, roles)
-    return flux if flux.dtype == np.float32 and flux.dtype.isnative else _cleaned(flux)
-
-
-def _located(ds: xr.Dataset, variable: str | None, roles: Roles | None) -> xr.DataArray:
-    """The flux on its axes, its values as they are; what is valid of them is in its attributes."""
+    ds = as_dataset(obj)
     roles = roles if roles is not None else recognise(ds, variable)
     source = ds[roles.flux[0]]
-    flux = _gathered(ds, roles)
-    flux.attrs = {
+    array = _gathered(ds, roles)
+    array.attrs = {
         "units": metadata.units(source.attrs),
         "long_name": "differential particle flux",
-        **limits_of(source.attrs, source.encoding).as_attrs(),
     }
+    flux = Flux(array, limits_of(source.attrs, source.encoding), roles, ds)
     axes = {ENERGY: _energies(ds, roles), PITCH_ANGLE: _pitch_angles(ds, roles)}
     static = [r for r, v in axes.items() if v.dims == (r,) and isinstance(v.data, np.ndarray)]
     # Tables first: where the bins of a static axis are put in order, a table over them follows.
-    flux = flux.assign_coords({TABLES[r]: v for r, v in axes.items() if r not in static})
+    known = {TABLES[r]: v for r, v in axes.items() if r not in static}
+    flux = replace(flux, array=array.assign_coords(known))
     for role in static:
         flux = _with_axis(flux, role, axes[role])
-    if flux.sizes[PITCH_ANGLE] < 2:
+    if flux.array.sizes[PITCH_ANGLE] < 2:
         raise RolesError(
-            f"the flux {roles.chosen.label} has {flux.sizes[PITCH_ANGLE]} pitch angle(s) with a "
+            f"the flux {flux.name} has {flux.array.sizes[PITCH_ANGLE]} pitch angle(s) with a "
             "value, which is no distribution; xpad needs at least two"
         )
-    return flux
+    as_it_is = flux.array.dtype == np.float32 and flux.array.dtype.isnative
+    return flux if as_it_is else _cleaned(flux)
+
+
+def _cleaned(flux: Flux) -> Flux:
+    return replace(flux, array=flux.clean(), limits=CLEAN)
 
 
 def _gathered(ds: xr.Dataset, roles: Roles) -> xr.DataArray:
@@ -159,16 +156,6 @@ def _with_dims(variable: xr.Variable, renames: Mapping[Hashable, Hashable]) -> x
     # Through a DataArray, as a Variable has no public rename of dimensions.
     known = {d: renames[d] for d in variable.dims if d in renames}
     return xr.DataArray(variable).rename(known).variable
-
-
-def _cleaned(flux: xr.DataArray) -> xr.DataArray:
-    limits = limits_of(flux.attrs)
-    cleaned = xr.apply_ufunc(
-        clean_flux, flux, kwargs={"limits": limits}, dask="parallelized", output_dtypes=[np.float32]
-    )
-    # Not the limits, which say nothing of what is clean.
-    cleaned.attrs = {name: flux.attrs[name] for name in ("units", "long_name")}
-    return cleaned
 
 
 def _energies(ds: xr.Dataset, roles: Roles) -> xr.Variable:
@@ -309,7 +296,7 @@ def _for_all_records(
     return xr.Variable(tuple(sizes), data, table.attrs).transpose(*record_dims, *core)
 
 
-def _with_axis(flux: xr.DataArray, role: str, values: xr.Variable) -> xr.DataArray:
+def _with_axis(flux: Flux, role: str, values: xr.Variable) -> Flux:
     """Give the flux an axis as ascending coordinate, without the bins whose value is fill."""
     axis = values.values
     known = np.flatnonzero(np.isfinite(axis))
@@ -324,13 +311,13 @@ def _with_axis(flux: xr.DataArray, role: str, values: xr.Variable) -> xr.DataArr
         )
     order = known[np.argsort(axis[known], kind="stable")]
     if not np.array_equal(order, np.arange(axis.size)):
-        flux = flux.isel({role: order})
+        flux = flux.mapped(xr.DataArray.isel, {role: order})
     axis = axis[order]
     starts = bin_starts(axis, logarithmic=role == ENERGY)
-    if not starts.all():
-        flux, axis = _merged(_cleaned(flux), role, starts), axis[starts]  # no fill is averaged
+    if not starts.all():  # no fill is averaged
+        flux, axis = _cleaned(flux).mapped(_merged, role, starts), axis[starts]
     attrs = {"long_name": "pitch angle" if role == PITCH_ANGLE else "energy", **values.attrs}
-    return flux.assign_coords({role: (role, axis, attrs)})
+    return flux.mapped(xr.DataArray.assign_coords, {role: (role, axis, attrs)})
 
 
 def _merged(flux: xr.DataArray, role: str, starts: np.ndarray) -> xr.DataArray:

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import GridMismatchError, OptionError, RolesError, warn
-from xpad.pads.clean import bin_starts
-from xpad.pads.normalise import require_ninety
-from xpad.pads.records import ENERGY, PITCH_ANGLE, TABLES, Doubles, describe_axis, varies
+from xpad.pads.bins import bin_starts
+from xpad.pads.dims import ENERGY, PITCH_ANGLE, TABLES, Doubles, describe_axis, varies
+from xpad.pads.normalise import normalisation
 from xpad.roles import metadata
 from xpad.settings import Settings
 
@@ -223,8 +223,9 @@ def grid_of(flux: xr.DataArray, settings: Settings) -> Grid:
         if not inside.any():
             raise OptionError(f"energies=({low:g}, {high:g}) holds none of the data's energies")
         grid = replace(grid, energy=grid.energy[inside])
-    if settings.normalise == "90deg":
-        require_ninety(grid.pitch_angle)
+    require = normalisation(settings.normalise).require
+    if require is not None:
+        require(grid.pitch_angle)
     if isinstance(settings.background, tuple) and len(settings.background) != grid.energy.size:
         raise OptionError(
             f"background has {len(settings.background)} values and the data {grid.energy.size} energies; "

@@ -2,19 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from xpad.errors import OptionError
-from xpad.settings import METHODS
+from xpad.pads.valid import Floats
 
 NINETY_TOLERANCE = 0.5
 """Degrees: a bin this near to 90 is the bin at 90."""
 
-Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 
-def normalise_pads(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) -> Floats:
+@dataclass(frozen=True)
+class Normalisation:
+    """What a PAD is divided by.
+
+    Attributes
+    ----------
+    reference : callable
+        ``reference(flux, pitch_angle)`` of PADs (records, energies, pitch angles) and the pitch
+        angles of their bins gives what broadcasts with the PADs.
+    bounded : bool
+        Whether the normalised values lie within 0…1, as a sigmoid's output does.
+    is_largest : bool
+        Whether the reference is each record's largest value, which is known where records are cleaned.
+    require : callable or None
+        ``require(pitch_angle)`` refuses pitch angles, in degrees, that the reference cannot be taken
+        from; None where it does not depend on them.
+    """
+
+    reference: Callable[[Floats, Doubles], Floats]
+    bounded: bool
+    is_largest: bool = False
+    require: Callable[[Doubles], None] | None = None
+
+    def of(self, flux: Floats, pitch_angle: Doubles) -> Floats:
+        """PADs over their references: float32, NaN where the reference is zero or missing."""
+        found = over_reference(flux, self.reference(flux, pitch_angle))
+        # What is divided by its own maximum is at most 1.
+        if not self.bounded and (overflown := np.isinf(found)).any():
+            # Over a reference next to nothing; infinity is no measurement.
+            found[overflown] = np.nan
+        return found
+
+
+def normalisation(method: str) -> Normalisation:
+    """The entry of `NORMALISATIONS` with this name.
+
+    Raises
+    ------
+    OptionError
+        There is none; the known ones are listed.
+    """
+    if method not in NORMALISATIONS:
+        known = ", ".join(NORMALISATIONS)
+        raise OptionError(f"normalise={method!r} is not known; choose one of {known}")
+    return NORMALISATIONS[method]
+
+
+def normalise_pads(flux: Floats, method: str, pitch_angle: Doubles) -> Floats:
     """Divide each PAD by its reference.
 
     Parameters
@@ -49,12 +99,7 @@ def normalise_pads(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) 
     >>> normalise_pads(pad, "max_energy", np.array([30.0, 90.0, 150.0]))[0, 1].tolist()
     [0.0, 1.0, 0.5]
     """
-    found = over_reference(flux, _reference(flux, method, pitch_angle))
-    # What is divided by its own maximum is at most 1.
-    if not is_bounded(method) and (overflown := np.isinf(found)).any():
-        # Over a reference next to nothing; infinity is no measurement.
-        found[overflown] = np.nan
-    return found
+    return normalisation(method).of(flux, pitch_angle)
 
 
 def over_reference(flux: Floats, reference: Floats) -> Floats:
@@ -69,23 +114,12 @@ def usable_reference(reference: Floats) -> Floats:
         return np.where(reference > 0, reference, np.float32(np.nan))
 
 
-def _reference(flux: Floats, method: str, pitch_angle: NDArray[np.float64]) -> Floats:
-    if method == "max":
-        return _largest(flux, (1, 2))
-    if method == "max_energy":
-        return _largest(flux, (2,))
-    if method == "90deg":
-        found = flux[:, :, ninety_bins(pitch_angle)].mean(axis=2, keepdims=True)
-        return np.asarray(found, dtype=np.float32)
-    raise OptionError(f"normalise={method!r} is not known; choose one of {', '.join(METHODS)}")
-
-
 def _largest(flux: Floats, axes: tuple[int, ...]) -> Floats:
     # fmax ignores NaN without nanmax's warning for slices that are all NaN.
     return np.asarray(np.fmax.reduce(flux, axis=axes, keepdims=True), dtype=np.float32)
 
 
-def ninety_bins(pitch_angle: NDArray[np.float64]) -> NDArray[np.intp]:
+def ninety_bins(pitch_angle: Doubles) -> NDArray[np.intp]:
     """The bin at 90 degrees, or the nearest one on each side of it."""
     pitch_angle = np.asarray(pitch_angle)
     distance = np.abs(pitch_angle - 90.0)
@@ -98,7 +132,7 @@ def ninety_bins(pitch_angle: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.array([below[np.argmax(pitch_angle[below])], above[np.argmin(pitch_angle[above])]])
 
 
-def require_ninety(pitch_angle: NDArray[np.float64]) -> None:
+def require_ninety(pitch_angle: Doubles) -> None:
     """Refuse pitch angles of which none is near 90 degrees.
 
     Raises
@@ -115,6 +149,22 @@ def require_ninety(pitch_angle: NDArray[np.float64]) -> None:
         )
 
 
-def is_bounded(method: str) -> bool:
-    """Whether the normalised values lie within 0…1, as a sigmoid's output does."""
-    return method in ("max", "max_energy")
+def _of_record(flux: Floats, pitch_angle: Doubles) -> Floats:
+    return _largest(flux, (1, 2))
+
+
+def _of_energy(flux: Floats, pitch_angle: Doubles) -> Floats:
+    return _largest(flux, (2,))
+
+
+def _at_ninety(flux: Floats, pitch_angle: Doubles) -> Floats:
+    found = flux[:, :, ninety_bins(pitch_angle)].mean(axis=2, keepdims=True)
+    return np.asarray(found, dtype=np.float32)
+
+
+NORMALISATIONS: dict[str, Normalisation] = {
+    "max": Normalisation(_of_record, bounded=True, is_largest=True),
+    "max_energy": Normalisation(_of_energy, bounded=True),
+    "90deg": Normalisation(_at_ninety, bounded=False, require=require_ninety),
+}
+"""Each value of the setting ``normalise``."""

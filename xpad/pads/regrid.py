@@ -7,18 +7,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xpad.errors import GridMismatchError
-from xpad.pads.clean import bin_starts, group_means
+from xpad.pads.bins import bin_starts, group_means
+from xpad.pads.blocks import flat_records
+from xpad.pads.dims import CELL_DIMS, ENERGY, PITCH_ANGLE, TABLES, Doubles, tables
 from xpad.pads.grid import Grid, in_energy_units
-from xpad.pads.records import (
-    CELL_DIMS,
-    ENERGY,
-    PITCH_ANGLE,
-    TABLES,
-    Doubles,
-    Floats,
-    flat_records,
-    tables,
-)
+from xpad.pads.valid import Floats
 
 ROWS_AT_ONCE = 256
 """Small enough that a block's temporary arrays stay in the processor's cache."""

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import OptionError, RolesError
-from xpad.pads.records import record_times
+from xpad.pads.dims import record_times
 from xpad.pads.regrid import on_one_grid
 from xpad.plot import style
 from xpad.plot.columns import Columns, columns_of

@@ -9,6 +9,7 @@ import xarray as xr
 
 from xpad.errors import ReaderError, notice
 from xpad.readers.joining import join, select
+from xpad.roles.ours import any_unfinished
 from xpad.storage.storable import storable
 
 
@@ -52,7 +53,7 @@ def _open_one(path: str) -> xr.Dataset:
             f"{path} holds no variables at its root. If it is a saved model, open it with "
             f"xpad.load_model({path!r})."
         )
-    if any(str(name).endswith("_unfinished") for name in dataset.attrs):
+    if any_unfinished(dataset.attrs):
         notice(
             f"{path} is unfinished: its labels are still being written, or the run that wrote them "
             "was cut off; the same call again goes on from there. Records not yet written have "

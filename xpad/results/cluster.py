@@ -1,4 +1,4 @@
-"""Apply a model: the input Dataset with labels, lazily; and the steps one by one."""
+"""Fit and label in one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import xarray as xr
 
-from xpad.fitting.fit import fit
+from xpad.compute.progress import Progress
+from xpad.fitting.fit import fit_flux, selected_flux
+from xpad.fitting.resources import separated, workspace
 from xpad.model.model import Model
-from xpad.results.predict import checked, labelled_from
+from xpad.results.predict import labelled
 from xpad.results.variables import require_prefix
-from xpad.settings import DEFAULT_PRESET
+from xpad.settings import DEFAULT_PRESET, resolve
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -106,14 +108,11 @@ def cluster(
     (('Epoch',), dtype('int16'))
     """
     require_prefix(prefix)
-    model = fit(obj, variable, preset=preset, progress=progress, **options)
-    out = labelled(obj, model, variable, prefix)
+    own, resources = separated(options)
+    settings = resolve(preset, own)
+    flux = selected_flux(obj, variable, settings)
+    with workspace(**resources) as space:
+        model = fit_flux(flux, preset, settings, space, Progress(progress))
+        space.checkpoint.remove()
+    out = labelled(flux, model, prefix, fitted=True)
     return (out, model) if return_model else out
-
-
-def labelled(
-    obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None, prefix: str = "pad"
-) -> xr.Dataset:
-    """`predict` for the data that the model was fitted on: with the split of every record."""
-    ds, flux = checked(obj, model, variable)
-    return labelled_from(ds, flux, model, prefix, fitted=True)

@@ -13,26 +13,25 @@ from numpy.typing import NDArray
 from xpad.errors import GridMismatchError, OptionError
 from xpad.fitting.splitter import split_of_records, splitter
 from xpad.model.model import Model
+from xpad.model.pipeline import UNUSABLE, Pipeline
 from xpad.model.provenance import identity
-from xpad.pads.canonical import raw_flux
-from xpad.pads.clean import Limits, limits_of
+from xpad.pads.blocks import Block, Piece
+from xpad.pads.canonical import located
+from xpad.pads.dims import ENERGY, PITCH_ANGLE
+from xpad.pads.flux import Flux
 from xpad.pads.grid import Grid, as_table, in_energy_units, require_same_grid, selected
-from xpad.pads.quality import FLAG_ATTRS, OK
-from xpad.pads.records import ENERGY, PITCH_ANGLE, TABLES, over_records, varies
+from xpad.pads.quality import OK
 from xpad.results.variables import (
-    UNUSABLE,
-    _without_coords_of,
-    _without_former,
-    component_attrs,
-    label_attrs,
+    RECORD_VARIABLES,
+    Packing,
     learned,
     require_prefix,
     result_attrs,
     warn_of_no_label,
+    without_former,
 )
 from xpad.roles.axes import ROLE_ATTRS
 from xpad.roles.recognise import as_dataset
-from xpad.stages.split import SPLIT_ATTRS
 from xpad.storage.storable import storable
 
 
@@ -77,116 +76,124 @@ def predict(
     >>> bool((xpad.predict(ds, model).pad_label.max() < 6).compute())
     True
     """
-    ds, flux = checked(obj, model, variable)
-    return labelled_from(ds, flux, model, prefix, fitted=False)
+    return labelled(flux_for(model, obj, variable), model, prefix, fitted=False)
 
 
-def checked_flux(
-    obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None
-) -> xr.DataArray:
-    """The canonical flux that a model is meant for; refused where its grid is another."""
-    return checked(obj, model, variable)[1]
+def flux_for(model: Model, obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> Flux:
+    """The flux that a model is meant for; refused where its grid is another.
 
-
-def checked(
-    obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None
-) -> tuple[xr.Dataset, xr.DataArray]:
-    """The flux that the model is meant for, on the model's grid."""
+    Raises
+    ------
+    OptionError
+        What is given is no model.
+    GridMismatchError
+        The data are on another grid than the model, or in other units than its background.
+    """
     if not isinstance(model, Model):
         raise OptionError(
             f"model is a {type(model).__name__}; give what ds.pad.fit() or xpad.load_model(path) returned"
         )
-    ds = as_dataset(obj)
+    ds, grid = as_dataset(obj), model.grid
     fitted = model.provenance["input"]["variable"]
     assigned = ROLE_ATTRS["flux"] in ds.attrs
     if variable is None and not assigned and isinstance(obj, xr.Dataset) and fitted in ds.data_vars:
         variable = fitted
-    flux = selected(raw_flux(ds, variable), model.settings, model.grid.energy_units)
-    units = str(flux.attrs.get("units", ""))
-    if model.settings.background is not None and units != model.grid.flux_units:
+    flux = located(ds, variable).mapped(selected, model.settings, grid.energy_units)
+    if model.settings.background is not None and flux.units != grid.flux_units:
         raise GridMismatchError(
-            f"the model's background={model.settings.background} is in {model.grid.flux_units!r} and "
-            f"the flux {flux.name} is in {units!r}; convert it, or fit a model on these data"
+            f"the model's background={model.settings.background} is in {grid.flux_units!r} and "
+            f"the flux {flux.name} is in {flux.units!r}; convert it, or fit a model on these data"
         )
-    for role in model.provenance["varying"]:
-        flux = as_table(flux, role)
-    flux = in_energy_units(flux, model.grid.energy_units)
-    _require_grid(flux, model)
-    return ds, flux
+    for axis in model.pipeline.preparation.varying:
+        flux = flux.mapped(as_table, axis)
+    flux = flux.mapped(in_energy_units, grid.energy_units)
+    _require_grid(flux, grid)
+    return flux
 
 
-def _require_grid(flux: xr.DataArray, model: Model) -> None:
+def _require_grid(flux: Flux, wanted: Grid) -> None:
     """Compare the axes that do not vary; those that do are put onto the model's grid."""
-    energy, pitch_angle = model.grid.energy, model.grid.pitch_angle
-    source = flux.coords[TABLES[ENERGY] if varies(flux, ENERGY) else ENERGY]
-    units = str(source.attrs.get("units", ""))
-    if ENERGY in flux.coords:
-        energy = flux.coords[ENERGY].values
-    if PITCH_ANGLE in flux.coords:
-        pitch_angle = flux.coords[PITCH_ANGLE].values
-    require_same_grid(Grid(energy, pitch_angle, units), model.grid, flux)
+    energy, pitch_angle = (
+        own if flux.varies(axis) else flux.array.coords[axis].values
+        for axis, own in ((ENERGY, wanted.energy), (PITCH_ANGLE, wanted.pitch_angle))
+    )
+    require_same_grid(Grid(energy, pitch_angle, flux.energy_units), wanted, flux.array)
 
 
-def labelled_from(
-    ds: xr.Dataset, flux: xr.DataArray, model: Model, prefix: str, *, fitted: bool
-) -> xr.Dataset:
-    """The Dataset with labels of its canonical flux; with the split, where it was fitted on."""
+def labelled(flux: Flux, model: Model, prefix: str, *, fitted: bool) -> xr.Dataset:
+    """The Dataset of a flux with its labels; with the split, where the model was fitted on it."""
     require_prefix(prefix)
-    columns = packed(flux, model, prefix)
+    packing = Packing.of(model, fitted=False)
+    columns = packed(flux, model, packing, prefix)
     column = f"{prefix}_packed"
-    if columns.chunks is None and columns.size and not (columns.isel({column: 0}) >= 0).any():
+    labels = columns.isel({column: packing.place("label")})
+    if columns.chunks is None and labels.size and not (labels >= 0).any():
         warn_of_no_label(model, prefix)
-    component = f"{prefix}_component"
-    pc = columns.isel({column: slice(3, None)}).rename({column: component})
     added: dict[Hashable, Any] = {
-        f"{prefix}_label": columns.isel({column: 0}).astype(np.int16).assign_attrs(label_attrs(model)),
-        f"{prefix}_pc": pc.assign_attrs(component_attrs(model)),
-        f"{prefix}_error": columns.isel({column: 2}).assign_attrs(
-            long_name="root mean square of normalised PAD minus reconstruction, over measured bins",
-            units="1",
-        ),
-        f"{prefix}_flag": columns.isel({column: 1}).astype(np.int8).assign_attrs(FLAG_ATTRS),
-    }  # fmt: skip
+        f"{prefix}_{name}": unpacked(columns, model, packing, name, prefix)
+        for name in packing.places
+    }
     added.update(learned(model, prefix))
     if fitted:
-        added[f"{prefix}_split"] = _splits(ds, flux, model, added[f"{prefix}_flag"])
-    made = set(added) - {f"{prefix}_split"}
+        added[f"{prefix}_split"] = _splits(flux, model, added[f"{prefix}_flag"])
     # Without the coordinates that the Dataset has: xarray takes those of a MultiIndex one by one.
-    bare = {n: _without_coords_of(ds, a) for n, a in added.items()}
-    out = storable(_without_former(ds, made, prefix)).assign(bare)
-    out.attrs[f"{prefix}_input"] = json.dumps(identity(ds, flux))
+    bare = {n: _without_coords_of(flux.ds, a) for n, a in added.items()}
+    out = storable(without_former(flux.ds, set(added), prefix)).assign(bare)
+    out.attrs[f"{prefix}_input"] = json.dumps(identity(flux))
     return out.assign_attrs(result_attrs(model, prefix))
 
 
 def packed(
-    flux: xr.DataArray, model: Model, prefix: str = "pad", *, with_error: bool = True
+    flux: Flux, model: Model, packing: Packing, prefix: str = "pad", *, with_error: bool = True
 ) -> xr.DataArray:
-    """Label, flag, error and components of every record, side by side on ``{prefix}_packed``."""
-    return over_records(
-        flux,
-        _predicted,
+    """All results of every record, side by side on ``{prefix}_packed``."""
+    return flux.numbers(
+        _results_of_block,
         f"{prefix}_packed",
-        3 + model.n_components,
+        packing.size,
         name="xpad-predict",
-        limits=limits_of(flux.attrs),
-        model=model,
+        pipeline=model.pipeline,
+        packing=packing,
         with_error=with_error,
     )
 
 
-def _predicted(
-    flux: Any, energies: Any, pitch_angles: Any, *, limits: Limits, model: Model, with_error: bool
+def unpacked(
+    columns: xr.DataArray, model: Model, packing: Packing, name: str, prefix: str = "pad"
+) -> xr.DataArray:
+    """One of the results that lie side by side."""
+    variable, column = RECORD_VARIABLES[name], f"{prefix}_packed"
+    found = columns.isel({column: packing.place(name)})
+    if variable.dim:
+        found = found.rename({column: f"{prefix}_{variable.dim}"})
+    return found.astype(variable.dtype).assign_attrs(variable.attrs(model))
+
+
+def _results_of_block(
+    block: Block, *, pipeline: Pipeline, packing: Packing, with_error: bool
 ) -> NDArray[np.float32]:
-    return model.predict_rows(flux, energies, pitch_angles, limits=limits, with_error=with_error)
+    def results(piece: Piece) -> NDArray[np.float32]:
+        pads = pipeline.preparation.pads(piece)
+        return packing.pack(pipeline.results(pads, with_error=with_error))
+
+    return block.rows(results, packing.size)
 
 
-def _splits(ds: xr.Dataset, flux: xr.DataArray, model: Model, flag: xr.DataArray) -> xr.DataArray:
+def _splits(flux: Flux, model: Model, flag: xr.DataArray) -> xr.DataArray:
     """The split of every record; -1 where it is unusable."""
-    split = split_of_records(flux, splitter(flux, ds, model.settings, model.provenance["split"]))
-    attrs = {**SPLIT_ATTRS, "comment": "-1 is unusable"}
+    variable = RECORD_VARIABLES["split"]
+    split = split_of_records(
+        flux.array, splitter(flux, model.settings, model.provenance["split"])
+    )  # fmt: skip
     # On variables: xr.where of arrays would drop the attributes of their coordinates.
     usable = flag.variable == OK
-    found = xr.where(usable, split.variable.transpose(*flag.dims), np.int8(UNUSABLE)).astype(
-        np.int8
+    found = xr.where(usable, split.variable.transpose(*flag.dims), np.int8(UNUSABLE))
+    return xr.DataArray(
+        found.astype(variable.dtype), coords=flag.coords, attrs=variable.attrs(model)
     )
-    return xr.DataArray(found, coords=flag.coords, attrs=attrs)
+
+
+def _without_coords_of(ds: xr.Dataset, value: Any) -> Any:
+    if not isinstance(value, xr.DataArray):
+        return value
+    return value.drop_vars([n for n in value.coords if n in ds.coords])

@@ -12,6 +12,7 @@ from xpad.errors import RolesError, warn
 from xpad.pads.canonical import canonical_flux
 from xpad.pads.grid import Grid, selected
 from xpad.pads.regrid import on_grid
+from xpad.roles.ours import is_unfinished
 from xpad.roles.recognise import assign_roles
 from xpad.settings import Settings
 
@@ -51,7 +52,7 @@ def require_result(out: xr.Dataset, name: str, prefix: str = "pad") -> xr.DataAr
     """
     wanted = f"{prefix}_{name}"
     if wanted in out:
-        if f"{prefix}_unfinished" in out.attrs:
+        if is_unfinished(out.attrs, prefix):
             warn(
                 "the store is unfinished: records that are not yet labelled have label -1; run the same "
                 "command again, which goes on from where it was cut off"
@@ -87,7 +88,7 @@ def require_finished(out: xr.Dataset, prefix: str = "pad") -> None:
     """
     stated = json.loads(out.attrs.get(f"{prefix}_input", "{}")).get("variable", "")
     held = all(name in out for name in stated.split(" + "))
-    if f"{prefix}_unfinished" in out.attrs and not held:
+    if is_unfinished(out.attrs, prefix) and not held:
         raise RolesError(
             "the store is unfinished and has no catalogue yet: run the same command again, which "
             "goes on from where it was cut off"

@@ -4,20 +4,55 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xpad.errors import OptionError, warn
 from xpad.model.model import Model
+from xpad.model.pipeline import UNUSABLE
+from xpad.pads.quality import FLAG_ATTRS
+from xpad.roles.ours import has_result
+from xpad.stages.split import SPLIT_ATTRS
 
-UNUSABLE = -1
+Floats = NDArray[np.float32]
 
 
-def label_attrs(model: Model) -> dict[str, Any]:
-    """What labels say of themselves."""
+@dataclass(frozen=True)
+class RecordVariable:
+    """A variable of which every record has a value.
+
+    Attributes
+    ----------
+    name : str
+        Follows the prefix.
+    dtype : type
+    missing : float
+        What a record has that is not usable, or not yet written.
+    attrs : callable
+        ``attrs(model)``: what it says of itself.
+    dim : str
+        Its further dimension, follows the prefix; empty where it has none.
+    size : callable
+        ``size(model)``: numbers a record.
+    fitted : bool
+        Whether it is there only for the data that the model was fitted on.
+    """
+
+    name: str
+    dtype: type
+    missing: float
+    attrs: Callable[[Model], dict[str, Any]]
+    dim: str = ""
+    size: Callable[[Model], int] = lambda model: 1
+    fitted: bool = False
+
+
+def _label(model: Model) -> dict[str, Any]:
     return {
         "long_name": "cluster of the pitch-angle distribution",
         "comment": f"0 is the largest of {model.k} clusters among the fitted records; -1 is unusable",
@@ -26,12 +61,75 @@ def label_attrs(model: Model) -> dict[str, Any]:
     }
 
 
-def component_attrs(model: Model) -> dict[str, Any]:
-    """What components say of themselves."""
+def _components(model: Model) -> dict[str, Any]:
     return {
         "long_name": "principal components of the encoded PAD",
-        "explained_variance_ratio": [float(v) for v in model.pca.explained_variance_ratio],
+        "explained_variance_ratio": [float(v) for v in model.explained_variance_ratio],
     }
+
+
+def _error(model: Model) -> dict[str, Any]:
+    return {
+        "long_name": "root mean square of normalised PAD minus reconstruction, over measured bins",
+        "units": "1",
+    }
+
+
+def _flag(model: Model) -> dict[str, Any]:
+    return dict(FLAG_ATTRS)
+
+
+def _split(model: Model) -> dict[str, Any]:
+    return {**SPLIT_ATTRS, "comment": "-1 is unusable"}
+
+
+def _n_components(model: Model) -> int:
+    return model.n_components
+
+
+RECORD_VARIABLES: dict[str, RecordVariable] = {
+    v.name: v
+    for v in (
+        RecordVariable("label", np.int16, UNUSABLE, _label),
+        RecordVariable("pc", np.float32, np.nan, _components, "component", _n_components),
+        RecordVariable("error", np.float32, np.nan, _error),
+        RecordVariable("flag", np.int8, UNUSABLE, _flag),
+        RecordVariable("split", np.int8, UNUSABLE, _split, fitted=True),
+    )
+}
+"""What `Pipeline.results` brings of each record, and the split; `predict` and stores allocate by it."""
+
+OF_CLUSTERS = ("mean", "flux", "positive", "count", "share")
+"""Variables of the catalogue, which a result may hold as well."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How the results of a record lie side by side in one float32 array: one task makes them all."""
+
+    places: Mapping[str, slice]
+    size: int
+
+    @classmethod
+    def of(cls, model: Model, *, fitted: bool) -> Packing:
+        """Of a model's results; with the split where it was fitted on the data."""
+        places, start = {}, 0
+        for variable in RECORD_VARIABLES.values():
+            if fitted or not variable.fitted:
+                places[variable.name] = slice(start, start + variable.size(model))
+                start = places[variable.name].stop
+        return cls(places, start)
+
+    def pack(self, results: Mapping[str, NDArray[Any]]) -> Floats:
+        """Results by name, each (records,) or (records, …), as (records, size)."""
+        out = np.empty((len(results["label"]), self.size), dtype=np.float32)
+        for name, place in self.places.items():
+            out[:, place] = results[name].reshape(len(out), -1)
+        return out
+
+    def place(self, name: str) -> int | slice:
+        """Where one is: a number where it is one number a record."""
+        return self.places[name] if RECORD_VARIABLES[name].dim else self.places[name].start
 
 
 def warn_of_no_label(model: Model, prefix: str) -> None:
@@ -43,12 +141,6 @@ def warn_of_no_label(model: Model, prefix: str) -> None:
     )
 
 
-def _without_coords_of(ds: xr.Dataset, value: Any) -> Any:
-    if not isinstance(value, xr.DataArray):
-        return value
-    return value.drop_vars([n for n in value.coords if n in ds.coords])
-
-
 def require_prefix(prefix: str) -> None:
     """Refuse a prefix that cannot begin the name of a variable."""
     if not isinstance(prefix, str) or not re.fullmatch(r"[A-Za-z]\w*", prefix):
@@ -57,7 +149,7 @@ def require_prefix(prefix: str) -> None:
         )
 
 
-def _without_former(ds: xr.Dataset, names: set[Hashable], prefix: str) -> xr.Dataset:
+def without_former(ds: xr.Dataset, names: set[Hashable], prefix: str) -> xr.Dataset:
     """The Dataset without an earlier result under this prefix; what is the user's own stays.
 
     Raises
@@ -65,11 +157,12 @@ def _without_former(ds: xr.Dataset, names: set[Hashable], prefix: str) -> xr.Dat
     OptionError
         A variable or dimension of the user's own has a name that the result needs.
     """
-    made = {f"{prefix}_{n}" for n in ("split", "mean", "flux", "positive", "count", "share")}
-    dims = {f"{prefix}_mode_index", f"{prefix}_feature"}
-    if f"{prefix}_settings" in ds.attrs:
-        return ds.drop_vars([n for n in ds.variables if n in names | made])
-    taken = [n for n in [*ds.variables, *ds.dims] if n in names | dims | {f"{prefix}_split"}]
+    of_records = {f"{prefix}_{name}" for name in RECORD_VARIABLES}
+    if has_result(ds.attrs, prefix):
+        made = names | of_records | {f"{prefix}_{name}" for name in OF_CLUSTERS}
+        return ds.drop_vars([n for n in ds.variables if n in made])
+    needed = names | of_records | {f"{prefix}_mode_index", f"{prefix}_feature"}
+    taken = [n for n in [*ds.variables, *ds.dims] if n in needed]
     if taken:
         raise OptionError(
             f"the data have a variable {str(taken[0])!r} of their own, a name that the result needs; "

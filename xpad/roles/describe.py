@@ -7,6 +7,7 @@ from html import escape
 import xarray as xr
 
 from xpad.errors import RolesError
+from xpad.roles import ours
 from xpad.roles.axes import Axis
 from xpad.roles.recognise import Roles, as_dataset, recognise
 
@@ -56,7 +57,7 @@ def results(ds: xr.Dataset) -> list[tuple[str, str]]:
         (
             f"{p}_label",
             f"{ds.sizes.get(f'{p}_cluster', 0)} clusters, preset {ds.attrs.get(f'{p}_preset')}"
-            + (", unfinished: not yet written is -1" if f"{p}_unfinished" in ds.attrs else ""),
+            + (", unfinished: not yet written is -1" if ours.is_unfinished(ds.attrs, p) else ""),
         )
         for p in prefixes(ds)
     ]
@@ -64,8 +65,7 @@ def results(ds: xr.Dataset) -> list[tuple[str, str]]:
 
 def prefixes(ds: xr.Dataset) -> list[str]:
     """How the names of the results begin that a Dataset carries."""
-    stated = [str(n)[: -len("_settings")] for n in ds.attrs if str(n).endswith("_settings")]
-    return [p for p in stated if f"{p}_label" in ds]
+    return [p for p in ours.prefixes(ds.attrs) if f"{p}_label" in ds]
 
 
 def text(obj: xr.Dataset | xr.DataArray) -> str:

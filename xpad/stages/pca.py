@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from xpad.compute.compiled import compiled, compiled_in_any_order
@@ -36,6 +37,29 @@ class PCA:
     explained_variance: Float64
     explained_variance_ratio: Float64
     n_samples: int
+
+    def to_node(self) -> xr.Dataset:
+        """As plain arrays, for a store."""
+        return xr.Dataset(
+            {
+                "mean": ("encoded", self.mean),
+                "components": (("component", "encoded"), self.components),
+                "explained_variance": ("component", self.explained_variance),
+                "explained_variance_ratio": ("component", self.explained_variance_ratio),
+            },
+            attrs={"n_samples": int(self.n_samples)},
+        )
+
+    @classmethod
+    def from_node(cls, node: xr.Dataset) -> PCA:
+        """The inverse of `to_node`."""
+        return cls(
+            node["mean"].values,
+            node["components"].values,
+            node["explained_variance"].values,
+            node["explained_variance_ratio"].values,
+            int(node.attrs["n_samples"]),
+        )
 
 
 @dataclass(frozen=True)

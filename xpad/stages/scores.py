@@ -100,9 +100,9 @@ def of_parts(
 
     Examples
     --------
-    >>> from xpad.stages.kmeans import assign
+    >>> from xpad.stages.nearest import nearest
     >>> parts = [np.array([[0.0], [5.0]]), np.array([[6.0], [1.0]])]
-    >>> of_parts(over(parts), partial(assign, [[0.0], [6.0]]), 2)
+    >>> of_parts(over(parts), partial(nearest, [[0.0], [6.0]]), 2)
     (50.0, 0.2)
     """
     groups = reduce(partial(_groups, label_of=label_of, k=k, shift=shift))

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import RolesError
+from xpad.pads.dims import CELL_DIMS
 from xpad.pads.grid import Grid, grid_coords
-from xpad.pads.records import CELL_DIMS
 from xpad.pads.regrid import on_one_grid
 from xpad.results.read import require_finished, require_result, result_flux
 from xpad.statistics.sums import Tally, mean_pads

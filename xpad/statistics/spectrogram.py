@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import OptionError
+from xpad.pads.dims import checked_record_dims, record_times, time_dim, units_of
 from xpad.pads.grid import Grid, grid_coords
-from xpad.pads.records import checked_record_dims, record_times, time_dim, units_of
 from xpad.pads.regrid import require_one_grid
 from xpad.statistics.sums import Tally
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from xpad.compute.compiled import compiled
 from xpad.errors import OptionError
+from xpad.pads.dims import CELL_DIMS, checked_record_dims, units_of
 from xpad.pads.normalise import normalise_pads
-from xpad.pads.quality import Measured, measured
-from xpad.pads.records import CELL_DIMS, checked_record_dims, units_of
 from xpad.pads.regrid import require_one_grid
+from xpad.pads.valid import Measured, measured
 from xpad.settings import METHODS
 
 Doubles = NDArray[np.float64]

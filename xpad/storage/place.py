@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from xpad.errors import OptionError
+from xpad.roles.ours import prefixes
 from xpad.storage.scratch import Scratch, file_system
 
 Kind = Callable[[Path], bool]
@@ -30,8 +31,7 @@ def is_store(path: Path) -> bool:
 
 def is_output(attrs: Mapping[str, Any]) -> bool:
     """Whether attributes are those of a store that xpad wrote: a result, or a model."""
-    prefixes = [name.removesuffix("_settings") for name in attrs if name.endswith("_settings")]
-    return attrs.get("format") == "xpad-model" or any(f"{p}_preset" in attrs for p in prefixes)
+    return attrs.get("format") == "xpad-model" or bool(prefixes(attrs))
 
 
 def is_demo(path: Path) -> bool:

@@ -1,21 +1,60 @@
-"""Checksums of groups of arrays."""
+"""Trees of plain arrays in Zarr stores, and their checksums."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xpad.storage.place import Place, whole_or_nothing
 
-def _digest(groups: Mapping[str, xr.Dataset], stated: Mapping[str, Any]) -> str:
-    """One checksum over everything a model holds."""
+Nodes = dict[str, xr.Dataset]
+PathLike = str | os.PathLike[str]
+
+
+def save_tree(
+    tree: xr.DataTree,
+    path: PathLike,
+    *,
+    overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a tree to a Zarr store of its own.
+
+    Raises
+    ------
+    OptionError
+        `path` exists and `overwrite` is not set, or is no Zarr store.
+    """
+    place = Place.of(path, storage_options)
+    if place.local is None:
+        place.require_free(overwrite=overwrite)
+        place.remove()
+        write_tree(tree, place)
+        return
+    with whole_or_nothing(path, overwrite=overwrite) as part:
+        write_tree(tree, Place(str(part)))
+
+
+def write_tree(tree: xr.DataTree, place: Place, group: str = "") -> None:
+    """Write a tree as a group of a store; by itself, or beside what that store holds."""
+    for node in tree.subtree:
+        name = "/".join(part for part in (group, node.path.strip("/")) if part)
+        node.to_dataset(inherit=False).to_zarr(
+            **place.zarr_arguments, group=name or None, mode="a", consolidated=False, zarr_format=3
+        )
+
+
+def digest(nodes: Mapping[str, xr.Dataset], stated: Mapping[str, Any]) -> str:
+    """One checksum over all nodes, and what is stated of them."""
     total = hashlib.sha256(json.dumps(dict(stated), sort_keys=True).encode())
-    for group in sorted(groups):
-        ds = groups[group]
+    for group in sorted(nodes):
+        ds = nodes[group]
         total.update(f"{group} {json.dumps(_plain(ds.attrs), sort_keys=True)}".encode())
         for name in sorted(map(str, ds.variables)):
             values = np.ascontiguousarray(ds[name].values)

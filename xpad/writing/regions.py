@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.compute.records import Records
 from xpad.fitting.splitter import Splitter
-from xpad.model.model import Model
-from xpad.pads.clean import Limits
-from xpad.pads.prepare import pieces
+from xpad.model.pipeline import UNUSABLE, Pipeline
+from xpad.pads.blocks import Block, PadRecords
+from xpad.pads.dims import record_dims, time_dim
 from xpad.pads.quality import OK
-from xpad.pads.records import record_dims, time_dim
+from xpad.results.variables import Packing
 from xpad.statistics.sums import Sums, Tally
 
 CHUNK = 2**18
@@ -73,23 +71,23 @@ class Layout:
 
 
 def labelled_region(
-    records: Records,
+    records: PadRecords,
     layout: Layout,
     at: slice,
-    limits: Limits,
-    model: Model,
+    pipeline: Pipeline,
+    packing: Packing,
     split: Splitter | None,
     pool: Executor | None = None,
 ) -> tuple[xr.DataArray, Tally]:
-    """Label, flag, error, split and components of a region's records, and their sums."""
-    part = records.part(layout.dim, at)
+    """All results of a region's records, side by side on ``column``, and their sums."""
+    part, k = records.part(layout.dim, at), len(pipeline.labeller.centres)
     axis = [str(d) for d in records.dims].index(layout.time_dim)
     found = part.run(
-        label_block, name="xpad-label", pool=pool, limits=limits, model=model, split=split,
-        sizes=records.whole, axis=axis, run=layout.run,
+        label_block, name="xpad-label", pool=pool, pipeline=pipeline, packing=packing, split=split,
+        sizes=records.records.whole, axis=axis, run=layout.run,
     )  # fmt: skip
-    columns = np.empty((int(np.prod(part.shape)), 4 + model.n_components), dtype=np.float32)
-    tally = Tally.none(model.k, *model.grid.shape)
+    columns = np.empty((int(np.prod(part.shape)), packing.size), dtype=np.float32)
+    tally = Tally.none(k, *pipeline.preparation.grid.shape)
     for where, (own, sums) in zip(part.places(), found, strict=True):
         columns[where] = own
         tally = tally + sums
@@ -98,29 +96,28 @@ def labelled_region(
 
 
 def label_block(
-    flux: Any,
-    energy_table: Any,
-    pitch_angle_table: Any,
-    position: NDArray[np.int64],
+    block: Block,
     *,
-    limits: Limits,
-    model: Model,
+    pipeline: Pipeline,
+    packing: Packing,
     split: Splitter | None,
     sizes: tuple[int, ...],
     axis: int,
     run: int,
 ) -> tuple[Floats, Tally]:
     """Everything that is written about a block of records, in one go through its flux."""
-    columns = np.empty((position.size, 4 + model.n_components), dtype=np.float32)
-    sums = Sums(model.k, model.grid.shape, _runs(position, sizes, axis, run))
-    for at, piece in pieces(flux, energy_table, pitch_angle_table, limits):
-        pads = model.pads(*piece)
-        own = model.columns(pads)
-        columns[at, :3], columns[at, 4:] = own[:, :3], own[:, 3:]
-        sums.add(at, pads.flux, own[:, 0].astype(np.int16), pads.seen)
-    columns[:, 3] = -1
-    if split is not None:
-        columns[:, 3] = np.where(columns[:, 1] == OK, split.split(position), -1)
+    position, preparation = block.position, pipeline.preparation
+    columns = np.empty((position.size, packing.size), dtype=np.float32)
+    k, runs = len(pipeline.labeller.centres), _runs(position, sizes, axis, run)
+    sums = Sums(k, preparation.grid.shape, runs)
+    for at, piece in block.pieces():
+        pads = preparation.pads(piece)
+        results = pipeline.results(pads)
+        if split is not None:
+            of_piece = split.split(position[at])
+            results["split"] = np.where(results["flag"] == OK, of_piece, UNUSABLE)
+        columns[at] = packing.pack(results)
+        sums.add(at, pads.flux, results["label"], pads.seen)
     return columns, sums.tally()
 
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -21,17 +21,15 @@ from xarray.indexes import PandasIndex
 
 from xpad.compute.chunks import in_longer_blocks
 from xpad.compute.progress import Progress
-from xpad.compute.records import Records
 from xpad.compute.threads import in_order, side_by_side
 from xpad.errors import ModelStoreError, OptionError
 from xpad.fitting.splitter import Splitter, splitter
-from xpad.model.model import GROUP, Model, save_model_at
-from xpad.model.saved import load_model_at
-from xpad.pads.clean import Limits, limits_of
-from xpad.pads.records import flux_records
-from xpad.results.predict import checked, labelled_from
-from xpad.results.variables import warn_of_no_label
-from xpad.roles.recognise import as_dataset
+from xpad.model.model import Model
+from xpad.model.saved import GROUP, load_model_at, save_model_at
+from xpad.pads.blocks import PadRecords
+from xpad.pads.flux import Flux
+from xpad.results.predict import labelled
+from xpad.results.variables import RECORD_VARIABLES, Packing, RecordVariable, warn_of_no_label
 from xpad.statistics import catalogue as statistics
 from xpad.statistics import spectrogram as quicklook
 from xpad.statistics.sums import Tally
@@ -143,18 +141,17 @@ class Output:
 
     def write(
         self,
-        obj: xr.Dataset | xr.DataArray,
+        flux: Flux,
         model: Model,
-        variable: str | None,
         *,
         keep_flux: bool,
         fitted: bool,
         progress: Progress,
     ) -> xr.Dataset:
         """Write the regions that are not yet there, then what is made of all of them."""
-        ds, flux = checked(_in_chunks(obj), model, variable)
-        layout = self._layout(flux)
-        out = labelled_from(ds, flux, model, self.prefix, fitted=fitted)
+        times, flux = flux.ds, in_chunks(flux)
+        layout = self._layout(flux.array)
+        out = labelled(flux, model, self.prefix, fitted=fitted)
         kept = out if keep_flux else out[self._of_records(out)].drop_vars(
             ["energy", "pitch_angle"], errors="ignore"
         )  # fmt: skip
@@ -165,15 +162,14 @@ class Output:
             save_model_at(model, self.place, group=GROUP)
             self._consolidate()
             self.work.put("skeleton.npy", as_json(asdict(layout)))
-        split = splitter(flux, ds, model.settings, model.provenance["split"]) if fitted else None
-        limits = limits_of(flux.attrs)
-        self._write_regions(kept, flux_records(flux), limits, layout, model, split, progress)
-        self._finish(None if keep_flux else flux, layout, model)
+        split = splitter(flux, model.settings, model.provenance["split"]) if fitted else None
+        self._write_regions(kept, flux.records(), layout, model, split, progress)
+        self._finish(None if keep_flux else flux.array, layout, model)
         self.work.remove("configuration.npy")  # first: what is left says nothing without it
         self.work.remove()
-        return self._reopened(obj)
+        return self._reopened(times)
 
-    def _reopened(self, obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    def _reopened(self, obj: xr.Dataset) -> xr.Dataset:
         """The finished store, with the indexes that the data have in memory already."""
         times = [v.dtype for v in obj.coords.values() if v.dtype.kind == "M"]
         unit: Any = np.datetime_data(times[0])[0] if len(set(times)) == 1 else "ns"
@@ -212,24 +208,25 @@ class Output:
         own = [n for n in out.variables if str(n).startswith(f"{self.prefix}_")]
         return [*dict.fromkeys([n for n in out.variables if set(out[n].dims) <= records] + own)]
 
-    def _results(self, kept: xr.Dataset) -> list[str]:
-        names = [f"{self.prefix}_{n}" for n in ("label", "flag", "error", "pc", "split")]
-        return [name for name in names if name in kept]
+    def _results(self, kept: xr.Dataset) -> dict[str, RecordVariable]:
+        """The results that `kept` has for every record, by their names there."""
+        named = {f"{self.prefix}_{name}": variable for name, variable in RECORD_VARIABLES.items()}
+        return {name: variable for name, variable in named.items() if name in kept}
 
     # ------------------------------------------------------------------------------------ skeleton
 
     def _write_skeleton(self, kept: xr.Dataset, layout: Layout) -> None:
         """Everything but what the regions bring; a label not yet written reads as -1."""
         held = {n: v for n, v in kept.variables.items() if _in_memory(v, layout)}
-        variables, encoding = {}, {}
+        variables, encoding, results = {}, {}, self._results(kept)
         for name, variable in kept.variables.items():
             own = variable.to_base_variable()
             if variable.chunks is not None and not _by_region(variable, layout):
                 own = own.compute()  # text, or not of the records: written now
             if layout.dim in variable.dims:
                 encoding[name] = _encoding(variable, layout)
-                if name in self._results(kept):
-                    encoding[name]["fill_value"] = np.nan if variable.dtype.kind == "f" else -1
+                if name in results:
+                    encoding[name]["fill_value"] = results[str(name)].missing
                 if name in held or _by_region(variable, layout):
                     own = xr.Variable(variable.dims, _nothing(variable, layout), variable.attrs)
             own.encoding = {}
@@ -281,14 +278,14 @@ class Output:
     def _write_regions(
         self,
         kept: xr.Dataset,
-        records: Records,
-        limits: Limits,
+        records: PadRecords,
         layout: Layout,
         model: Model,
         split: Splitter | None,
         progress: Progress,
     ) -> None:
         """Compute a region while the next one begins and the one before is written."""
+        packing = Packing.of(model, fitted=split is not None)
         done = set(self.work.names("regions"))
         missing = [(n, at) for n, at in enumerate(layout.regions()) if _region(n) not in done]
         results = self._results(kept)
@@ -310,7 +307,9 @@ class Output:
         ):
 
             def labelled(at: slice) -> tuple[xr.DataArray, Tally]:
-                return labelled_region(records, layout, at, limits, model, split, threads)
+                return labelled_region(
+                    records, layout, at, model.pipeline, packing, split, threads
+                )  # fmt: skip
 
             before: Future[None] | None = None
             every = in_order(labellers, labelled, [at for _, at in missing], ahead=many - 1)
@@ -318,7 +317,17 @@ class Output:
                 if before is not None:
                     before.result()
                 before = writer.submit(
-                    self._write_region, number, at, columns, tally, arrays, slim, wide, layout, dims
+                    self._write_region,
+                    number,
+                    at,
+                    columns,
+                    packing,
+                    tally,
+                    arrays,
+                    slim,
+                    wide,
+                    layout,
+                    dims,
                 )
                 bar.update(1)
             if before is not None:
@@ -329,6 +338,7 @@ class Output:
         number: int,
         at: slice,
         columns: xr.DataArray,
+        packing: Packing,
         tally: Tally,
         arrays: Mapping[Hashable, Any],
         slim: Mapping[Hashable, xr.Variable],
@@ -341,11 +351,9 @@ class Output:
         _write_numbers(slim, arrays, at, layout)
         where = tuple(at if d == layout.dim else slice(None) for d in dims)
         ordered = columns.transpose(*dims, "column").values
-        for name, first in (("label", 0), ("flag", 1), ("error", 2), ("split", 3)):
-            target = f"{self.prefix}_{name}"
-            if name != "split" or target in arrays:
-                arrays[target][where] = ordered[..., first].astype(arrays[target].dtype)
-        arrays[f"{self.prefix}_pc"][(*where, slice(None))] = ordered[..., 4:]
+        for name in packing.places:
+            target = arrays[f"{self.prefix}_{name}"]
+            target[where] = ordered[..., packing.place(name)].astype(target.dtype)
         self.work.put_all(_region(number), tally.arrays())
 
     # ------------------------------------------------------------------------------------- the end
@@ -373,13 +381,15 @@ def _region(number: int) -> str:
     return f"regions/{number:06d}.npz"
 
 
-def _in_chunks(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    """The data, chunked along their longest dimension where they are in memory."""
-    ds = as_dataset(obj)
+def in_chunks(flux: Flux) -> Flux:
+    """The flux and its data, chunked along their longest dimension where they are in memory."""
+    ds = flux.ds
     if any(v.chunks is not None for v in ds.variables.values()):
-        return ds
+        return flux
     longest = max(ds.sizes, key=lambda d: ds.sizes[d])
-    return ds.chunk({longest: min(ds.sizes[longest], CHUNK // 4)})
+    cut = {longest: min(ds.sizes[longest], CHUNK // 4)}
+    own = cut if longest in flux.record_dims else {}
+    return replace(flux, array=flux.array.chunk(own), ds=ds.chunk(cut))
 
 
 def _by_region(variable: xr.Variable, layout: Layout) -> bool:

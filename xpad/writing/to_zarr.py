@@ -11,14 +11,12 @@ from xarray.indexes import PandasMultiIndex
 
 from xpad.compute.progress import Progress
 from xpad.errors import OptionError
-from xpad.fitting.fit import fit_flux
+from xpad.fitting.fit import fit_flux, selected_flux
 from xpad.fitting.resources import FitOptions, require_resources, separated, workspace
-from xpad.model.model import Model, digest_of
+from xpad.model.model import Model
 from xpad.model.provenance import configuration, identity
-from xpad.pads.canonical import raw_flux
-from xpad.pads.grid import selected
-from xpad.pads.records import require_records
-from xpad.results.predict import checked
+from xpad.pads.dims import require_records
+from xpad.results.predict import flux_for
 from xpad.results.variables import require_prefix
 from xpad.roles.recognise import as_dataset
 from xpad.settings import DEFAULT_PRESET, resolve
@@ -110,10 +108,10 @@ def cluster_to_zarr(
     _require_plain_indexes(ds)
     _require_names(ds)
     _require_times(ds)
-    flux = selected(raw_flux(ds, variable), settings)
+    flux = selected_flux(ds, variable, settings)
     place = Place.of(store, resources.get("storage_options"))
     place.require_apart(_sources(obj))
-    stated = configuration(preset, settings, identity(ds, flux))
+    stated = configuration(preset, settings, identity(flux))
     stated |= {"prefix": prefix, "keep_flux": keep_flux}
     shown = Progress(progress)
     with place.alone():
@@ -124,10 +122,10 @@ def cluster_to_zarr(
             with workspace(**resources) as space, output.cleared_unless_worth_it():
                 if overwrite:
                     space.checkpoint.remove()
-                model = fit_flux(ds, flux, preset, settings, space, shown)
+                model = fit_flux(flux, preset, settings, space, shown)
             output.keep(model)
             space.checkpoint.remove()
-        return output.write(obj, model, variable, keep_flux=keep_flux, fitted=True, progress=shown)
+        return output.write(flux, model, keep_flux=keep_flux, fitted=True, progress=shown)
 
 
 def predict_to_zarr(
@@ -178,17 +176,17 @@ def predict_to_zarr(
     _require_plain_indexes(given)
     _require_names(given)
     _require_times(given)
-    ds, flux = checked(obj, model, variable)
-    require_records(flux)
+    flux = flux_for(model, obj, variable)
+    require_records(flux.array)
     place = Place.of(store, storage_options)
     place.require_apart(_sources(obj))
-    stated = configuration(model.preset, model.settings, identity(ds, flux))
-    stated |= {"prefix": prefix, "keep_flux": keep_flux, "model": digest_of(model)}
+    stated = configuration(model.preset, model.settings, identity(flux))
+    stated |= {"prefix": prefix, "keep_flux": keep_flux, "model": model.digest}
     with place.alone():
         output = Output.begun(place, stated, prefix, overwrite=overwrite)
         output.keep(model)
         return output.write(
-            obj, model, variable, keep_flux=keep_flux, fitted=False, progress=Progress(progress)
+            flux, model, keep_flux=keep_flux, fitted=False, progress=Progress(progress)
         )
 
 

@@ -12,6 +12,7 @@ from xpad.errors import NotEnoughDataError, OptionError
 from xpad.stages.cells import CELLS_PER_BANDWIDTH, Cells
 from xpad.stages.k_rules import meanshift
 from xpad.stages.k_rules.meanshift import estimate_bandwidth, modes, modes_of_cells
+from xpad.stages.nearest import nearest
 
 
 def clouds(n, dimensions=3, seed=0, kinds=6):
@@ -350,7 +351,7 @@ def test_the_same_bytes_again():
 def test_assign_takes_the_nearest_mode():
     x = clouds(1000)
     fitted = cluster.MeanShift(bandwidth=1.0, bin_seeding=True).fit(x)
-    np.testing.assert_array_equal(meanshift.assign(fitted.cluster_centers_, x), fitted.labels_)
+    np.testing.assert_array_equal(nearest(fitted.cluster_centers_, x), fitted.labels_)
 
 
 def test_what_cannot_be_done_is_said():

@@ -13,6 +13,7 @@ from sklearn import cluster, metrics
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.stages.cells import Cells
 from xpad.stages.labellers import kmeans, ward
+from xpad.stages.nearest import nearest
 from xpad.stages.parts import over
 
 
@@ -27,7 +28,7 @@ def test_kmeans_labels_equal_sklearns(seed):
     x = blobs(seed=seed)
     theirs = cluster.KMeans(5, n_init=10, random_state=0).fit(x)
     ours = kmeans.fit(x, 5)
-    labels = kmeans.assign(ours.centres, x)
+    labels = nearest(ours.centres, x)
     assert metrics.adjusted_rand_score(theirs.labels_, labels) == pytest.approx(1, abs=1e-3)
     assert ours.inertia == pytest.approx(theirs.inertia_, rel=1e-6)
     np.testing.assert_array_equal(ours.counts, np.bincount(labels))
@@ -84,16 +85,16 @@ def test_bad_points_are_refused(fit):
 def test_a_rows_label_does_not_depend_on_its_company(cuts):
     x = blobs(40_000).astype(np.float32)
     centres = blobs(7, seed=3)
-    whole = kmeans.assign(centres, x)
-    parts = [kmeans.assign(centres, part) for part in np.split(x, sorted(cuts))]
+    whole = nearest(centres, x)
+    parts = [nearest(centres, part) for part in np.split(x, sorted(cuts))]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
-    nearest = np.square(x[:, None].astype(float) - centres).sum(axis=2).argmin(axis=1)
-    np.testing.assert_array_equal(whole, nearest)
+    expected = np.square(x[:, None].astype(float) - centres).sum(axis=2).argmin(axis=1)
+    np.testing.assert_array_equal(whole, expected)
 
 
 def test_ties_go_to_the_lowest_index_and_nan_to_none():
     centres = np.array([[3.0], [1.0], [3.0]])
-    assert kmeans.assign(centres, [[2.0], [3.0], [np.nan], [0.0]]).tolist() == [0, 0, -1, 1]
+    assert nearest(centres, [[2.0], [3.0], [np.nan], [0.0]]).tolist() == [0, 0, -1, 1]
 
 
 def test_ward_equals_sklearns_where_all_points_are_taken():
@@ -102,16 +103,14 @@ def test_ward_equals_sklearns_where_all_points_are_taken():
     means = np.stack([x[theirs == group].mean(axis=0) for group in range(5)])
     groups = ward.fit(x, 5)
     np.testing.assert_allclose(np.sort(groups.centres, axis=0), np.sort(means, axis=0))
-    np.testing.assert_array_equal(groups.counts, np.bincount(kmeans.assign(groups.centres, x)))
+    np.testing.assert_array_equal(groups.counts, np.bincount(nearest(groups.centres, x)))
 
 
 def test_ward_on_a_sample_finds_the_same_groups():
     x = blobs(6000)
     all_, sample = ward.fit(x, 5), ward.fit(x, 5, max_samples=1000)
     assert sample.counts.sum() == 6000
-    same = metrics.adjusted_rand_score(
-        kmeans.assign(all_.centres, x), kmeans.assign(sample.centres, x)
-    )
+    same = metrics.adjusted_rand_score(nearest(all_.centres, x), nearest(sample.centres, x))
     assert same > 0.9
     other = ward.fit(x, 5, max_samples=1000, random_state=1)
     assert not np.array_equal(sample.centres, other.centres)
@@ -179,7 +178,7 @@ def assert_equal_to(found, x, start, **options):
     assert found.n_iter == theirs.n_iter_
     rank = np.empty(len(order), int)
     rank[order] = np.arange(len(order))
-    np.testing.assert_array_equal(kmeans.assign(found.centres, x), rank[theirs.labels_])
+    np.testing.assert_array_equal(nearest(found.centres, x), rank[theirs.labels_])
 
 
 @pytest.mark.parametrize("rows", [97, 1000, 40_000])
@@ -307,7 +306,7 @@ def test_other_parts_give_the_same_labels_and_the_same_parts_the_same_bytes():
     cells = Cells.of(x, 0.5)
     fits = [kmeans.fit_parts(over(split(x, rows)), cells, 6) for rows in (999, 999, 16_384, 50_000)]
     assert fits[0].centres.tobytes() == fits[1].centres.tobytes()
-    labels = [kmeans.assign(f.centres, x) for f in fits]
+    labels = [nearest(f.centres, x) for f in fits]
     for a, b in itertools.combinations(labels, 2):
         assert np.mean(a == b) >= 0.99999
 
@@ -319,7 +318,7 @@ def test_parts_find_groups_as_good_as_sklearns(k, seed):
     ours = kmeans.fit_parts(over(split(x, 5000)), Cells.of(x, 0.05), k)
     assert ours.inertia <= 1.001 * np.median([t.inertia_ for t in theirs])
     assert (np.diff(ours.counts) <= 0).all()
-    labels = kmeans.assign(ours.centres, x)
+    labels = nearest(ours.centres, x)
     np.testing.assert_array_equal(ours.counts, np.bincount(labels))
     assert ours.inertia == pytest.approx(np.square(x - ours.centres[labels]).sum())
     if k == 5:  # as many as there are, so that there is one optimum
@@ -365,9 +364,9 @@ def test_a_reduction_merges_by_a_tree_in_order():
 @pytest.mark.parametrize("shape", [(4, 2), (4, 6), (4,)])
 def test_points_of_another_width_than_the_centres_are_refused(shape):
     with pytest.raises(OptionError, match=r"centres \(3, 4\)"):
-        kmeans.assign(np.ones((3, 4)), np.ones(shape))
+        nearest(np.ones((3, 4)), np.ones(shape))
 
 
 @pytest.mark.parametrize("dtype", ["f2", ">f4", "i4"])
 def test_points_of_other_types(dtype):
-    assert kmeans.assign([[0.0], [4.0]], np.array([[1], [3]], dtype)).tolist() == [0, 1]
+    assert nearest([[0.0], [4.0]], np.array([[1], [3]], dtype)).tolist() == [0, 1]

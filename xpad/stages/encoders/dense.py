@@ -77,6 +77,7 @@ def encode(model: Autoencoder, x: ArrayLike, over: ArrayLike | None = None) -> F
     Examples
     --------
     >>> import numpy as np
+    >>> from xpad.stages.encoders.train import train
     >>> x = np.random.default_rng(0).random((300, 8), dtype=np.float32)
     >>> model, _ = train(x[:200], x[200:], epochs=1)
     >>> encode(model, x).shape
@@ -109,6 +110,7 @@ def encode_with_error(
     Examples
     --------
     >>> import numpy as np
+    >>> from xpad.stages.encoders.train import train
     >>> x = np.random.default_rng(0).random((300, 8), dtype=np.float32)
     >>> model, _ = train(x[:200], x[200:], epochs=1)
     >>> encoding, error = encode_with_error(model, x)
@@ -137,6 +139,7 @@ def reconstruct(model: Autoencoder, encoding: ArrayLike) -> Float32:
     Examples
     --------
     >>> import numpy as np
+    >>> from xpad.stages.encoders.train import train
     >>> x = np.random.default_rng(0).random((300, 8), dtype=np.float32)
     >>> model, _ = train(x[:200], x[200:], epochs=1)
     >>> reconstruct(model, encode(model, x)).shape

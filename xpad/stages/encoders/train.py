@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,59 +25,11 @@ from xpad.errors import NotEnoughDataError, OptionError, TrainingError
 from xpad.stages.encoders.deal import Deal, empty_block
 from xpad.stages.encoders.dense import Autoencoder, Float32, _put, _rows, width_of
 from xpad.stages.encoders.network import VALIDATION_BATCH, Programs, State, import_jax, programs
+from xpad.stages.encoders.rows import History, Rows, means
 
 log = logging.getLogger(__name__)
 
 Checkpoint = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class History:
-    """What happened in a training.
-
-    Attributes
-    ----------
-    loss : (epochs,)
-        Mean loss over an epoch's batches, each as it was when it was trained on, as Keras reports.
-    val_loss : (epochs,)
-        Loss over the validation rows at the end of each epoch.
-    steps : int
-        Steps taken.
-    best_epoch : int
-        The epoch, counted from zero, with the lowest validation loss.
-    stopped_early : bool
-        Whether early stopping ended the training.
-    """
-
-    loss: NDArray[np.float64]
-    val_loss: NDArray[np.float64]
-    steps: int
-    best_epoch: int
-    stopped_early: bool
-
-
-@runtime_checkable
-class Rows(Protocol):
-    """Rows that are handed out block by block, so that not all need to be in memory."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(rows, features)."""
-        ...
-
-    @property
-    def deal(self) -> Deal:
-        """Which rows are in which block."""
-        ...
-
-    @property
-    def held(self) -> bool:
-        """Whether the blocks are in memory, and so may stay on JAX's device as well."""
-        ...
-
-    def block(self, number: int) -> Float32:
-        """The rows of a block, in the places that `deal` gives them, padded to one size."""
-        ...
 
 
 def train(
@@ -225,16 +177,6 @@ def train(
     stopped = n_epochs < epochs
     curves = np.array(so_far.losses), np.array(so_far.val_losses)
     return model, History(*curves, n_epochs * deal.steps, so_far.best_epoch, stopped)
-
-
-def means(rows: Rows) -> Float32:
-    """Each feature's mean over its measured values; 0 where there is none."""
-    total, count = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
-    for number, size in enumerate(rows.deal.sizes):
-        block = rows.block(number)[:size]
-        total += np.nansum(block, axis=0, dtype=np.float64)
-        count += np.count_nonzero(~np.isnan(block), axis=0)
-    return (total / np.maximum(count, 1)).astype(np.float32)
 
 
 class _Array:

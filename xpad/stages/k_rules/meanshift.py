@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from xpad.errors import NotEnoughDataError, OptionError
 from xpad.stages.cells import CELLS_PER_BANDWIDTH, Cells, checked, distinct, keys, stable_order
-from xpad.stages.labellers import kmeans
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -217,17 +216,6 @@ def modes_of_cells(cells: Cells, bandwidth: float, *, max_iter: int = 300) -> Me
     depth = np.minimum(math.sqrt(12) * cells.spread, cells.size)
     lines = _Lines(cells.centroid, cells.moments[0], bandwidth, depth)
     return _modes(lines, seeds, bandwidth, max_iter)
-
-
-def assign(modes: ArrayLike, x: ArrayLike) -> NDArray[np.int16]:
-    """The nearest mode of each row (the first of equally near ones; -1 where a row has NaN).
-
-    Examples
-    --------
-    >>> assign([[0.0], [4.0]], [[1.0], [2.0], [3.0]])
-    array([0, 0, 1], dtype=int16)
-    """
-    return kmeans.assign(modes, x)
 
 
 # ----------------------------------------------------------------------------------------- climbing

@@ -10,15 +10,17 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xpad.compute.compiled import compiled
-from xpad.errors import NotEnoughDataError, OptionError
+from xpad.errors import NotEnoughDataError, OptionError, warn
+from xpad.settings import Settings
 from xpad.stages.cells import Cells
+from xpad.stages.labellers.base import Labeller
 from xpad.stages.parts import Reduce
+from xpad.stages.points import Points
 
 Float64 = NDArray[np.float64]
 
@@ -250,51 +252,6 @@ def lloyd(reduce: Reduce, start: ArrayLike, *, max_iter: int = 300, tol: float =
     return KMeans(*ordered(centres, sums), steps, reseeded)
 
 
-def assign(centres: ArrayLike, x: ArrayLike) -> NDArray[np.int16]:
-    """The nearest centre of each row.
-
-    Parameters
-    ----------
-    centres : (k, c)
-    x : (rows, c)
-
-    Returns
-    -------
-    (rows,) int16
-        The lowest index among equally near centres; -1 for a row with NaN. A row's label does not
-        depend on the other rows of the call.
-
-    Examples
-    --------
-    >>> assign([[0.0], [4.0]], [[1.0], [2.0], [3.0], [float("nan")]])
-    array([ 0,  0,  1, -1], dtype=int16)
-    """
-    points, middles = np.ascontiguousarray(x), np.ascontiguousarray(centres, np.float64)
-    if points.dtype not in (np.float32, np.float64):
-        points = points.astype(np.float64)
-    if points.ndim != 2 or middles.ndim != 2 or points.shape[1] != middles.shape[1]:
-        raise OptionError(
-            f"points have shape {points.shape} and centres {middles.shape}; "
-            "wanted (rows, components) and (k, components)"
-        )
-    labels = np.empty(len(points), np.int16)
-    _assign(middles, points, labels)
-    return labels
-
-
-@compiled
-def _assign(centres: Float64, points: NDArray[Any], labels: NDArray[np.int16]) -> None:
-    for i in range(points.shape[0]):
-        nearest, best = -1, np.inf
-        for cluster in range(centres.shape[0]):
-            squared = 0.0
-            for j in range(centres.shape[1]):
-                squared += (points[i, j] - centres[cluster, j]) ** 2
-            if squared < best:
-                nearest, best = cluster, squared
-        labels[i] = nearest
-
-
 def checked_points(x: ArrayLike, k: int) -> Float64:
     """`x` as float64 points, if they are finite and at least k of them are distinct."""
     points = np.asarray(x, dtype=np.float64)
@@ -326,7 +283,7 @@ class Sums:
     Attributes
     ----------
     count : (k,) int64
-        Points nearest to each centre, as `assign` says.
+        Points nearest to each centre, as `xpad.stages.nearest` says.
     total : (k, c) float64
         Sum of those points.
     squared : float
@@ -467,3 +424,25 @@ def _nearest(
             np.minimum(best, squared, out=best)
         label[~np.isfinite(best)] = -1
         yield rows, columns, label, best
+
+
+@dataclass(frozen=True, eq=False)
+class KMeansLabeller(Labeller):
+    """Clusters of k-means, as published; of more points than memory holds, too."""
+
+    out_of_core = True
+
+    @classmethod
+    def fit(cls, points: Points, k: int, settings: Settings, *, cell: float) -> Self:
+        """The best of `settings.n_init` starts; many points are started from in cells."""
+        chosen = {"n_init": settings.n_init, "random_state": settings.seed("cluster")}
+        if points.one_by_one:
+            found = fit(points.rows(), k, **chosen)
+        else:
+            found = fit_parts(points.reduce, points.cells(cell), k, **chosen)
+        if found.reseeded:
+            warn(
+                f"k-means: {found.reseeded} cluster(s) lost all their records on the way and were begun "
+                f"again at the records farthest from the others; k={k} may be too many"
+            )
+        return cls(found.centres, found.counts.astype(np.int64))

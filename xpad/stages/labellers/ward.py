@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from xpad.errors import OptionError
+from xpad.settings import Settings
 from xpad.stages.labellers import kmeans
+from xpad.stages.labellers.base import Labeller
+from xpad.stages.points import Points
 
 
 @dataclass(frozen=True)
@@ -65,3 +69,18 @@ def fit(x: ArrayLike, k: int, *, max_samples: int = 20_000, random_state: int = 
         label = cluster.AgglomerativeClustering(n_clusters=k, linkage="ward").fit_predict(sample)
     means = np.stack([sample[label == group].mean(axis=0) for group in range(k)])
     return Ward(*kmeans.ordered(means, kmeans.Sums.of(points, means)), n_iter=0)
+
+
+@dataclass(frozen=True, eq=False)
+class WardLabeller(Labeller):
+    """Clusters of Ward's method on a bounded sample; others go to the nearest centre."""
+
+    out_of_core = False
+
+    @classmethod
+    def fit(cls, points: Points, k: int, settings: Settings, *, cell: float) -> Self:
+        """Of `settings.max_ward` points at most."""
+        found = fit(
+            points.rows(), k, max_samples=settings.max_ward, random_state=settings.seed("cluster")
+        )
+        return cls(found.centres, found.counts.astype(np.int64))
