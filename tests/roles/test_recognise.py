@@ -12,6 +12,7 @@ from helpers.missions import Product
 
 import xpad
 from xpad.errors import RolesError
+from xpad.roles.axes import Axis
 
 # -- which of many -----------------------------------------------------------------------
 
@@ -216,7 +217,7 @@ def test_assigned_roles(anonymous: xr.Dataset) -> None:
     told = anonymous.pad.assign_roles(flux="j", energy="x", pitch_angle="y")
     xr.testing.assert_identical(anonymous, before)
     assert isinstance(told, xr.Dataset)
-    assert xpad.recognise(told).pitch_angle == xpad.axes.Axis("y", "y", "assigned")
+    assert xpad.recognise(told).pitch_angle == Axis("y", "y", "assigned")
     np.testing.assert_array_equal(xpad.canonical_flux(told), anonymous.j.astype("f4"))
     swapped = anonymous.pad.assign_roles(energy="y", pitch_angle="x")
     np.testing.assert_array_equal(
