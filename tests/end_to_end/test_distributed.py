@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers import QUICK, made
+from helpers.workers import die_once
 
 import xpad
 from xpad.compute.workers import client, run_on
@@ -83,17 +84,6 @@ def test_zarr_with_spooling_while_a_worker_is_killed(ds, expected, workers, tmp_
     )
     assert (tmp_path / "died").exists()
     assert_same(out, expected)
-
-
-def die_once(block, path):
-    """Kill this worker at the fortieth reading of a block."""
-    with open(path + ".reads", "a") as file:
-        file.write(".")
-    if os.path.getsize(path + ".reads") == 40 and not os.path.exists(path):
-        with open(path, "w"):
-            pass
-        os._exit(1)
-    return block
 
 
 def test_training_on_a_named_worker(ds, expected, workers):
