@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xpad.fitting.resources import FitOptions
     from xpad.model.model import Model
     from xpad.plot import PadPlots
+    from xpad.settings import Settings
 
 T = TypeVar("T", xr.Dataset, xr.DataArray)
 
@@ -105,19 +106,23 @@ class PadAccessor(Generic[T]):
         variable: str | None = None,
         *,
         preset: str = "killey2023",
+        settings: Settings | None = None,
         progress: bool | None = None,
         **options: Unpack[FitOptions],
     ) -> Model:
         """Fit the pipeline; see `xpad.fit`."""
         import xpad
 
-        return xpad.fit(self._obj, variable, preset=preset, progress=progress, **options)
+        return xpad.fit(
+            self._obj, variable, preset=preset, settings=settings, progress=progress, **options
+        )
 
     def cluster(
         self,
         variable: str | None = None,
         *,
         preset: str = "killey2023",
+        settings: Settings | None = None,
         prefix: str = "pad",
         return_model: bool = False,
         progress: bool | None = None,
@@ -131,6 +136,7 @@ class PadAccessor(Generic[T]):
             self._obj,
             variable,
             preset=preset,
+            settings=settings,
             prefix=prefix,
             return_model=return_model,
             progress=progress,

@@ -6,16 +6,16 @@ import argparse
 import json
 import os
 import sys
-import typing
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xpad.errors import OptionError, XpadError, XpadWarning
-from xpad.settings import DEFAULT_PRESET, PRESETS, Settings
+from xpad.settings import DEFAULT_PRESET, PRESETS, Setting, Settings, table
+from xpad.settings.constraints import Written
 from xpad.storage.place import Place
 
 if TYPE_CHECKING:
@@ -93,11 +93,19 @@ def parser() -> argparse.ArgumentParser:
     info.set_defaults(run=run_info)
 
     cluster = commands.add_parser(
-        "cluster", help="fit and label; results and model into a Zarr store"
+        "cluster",
+        help="fit and label; results and model into a Zarr store",
+        usage="%(prog)s FILE [FILE ...] -o STORE [options]",
+        description="Fit and label; results and model go into a Zarr store. A setting that is not "
+        f"given is the preset's; in brackets, that of {DEFAULT_PRESET}.",
     )
     _input_options(cluster)
     _output_options(cluster)
-    cluster.add_argument("--preset", default=DEFAULT_PRESET, choices=list(PRESETS))
+    cluster.add_argument("--preset", default=DEFAULT_PRESET, choices=list(PRESETS),
+                         help="parameter set to begin from")  # fmt: skip
+    cluster.add_argument("--settings", type=_told_by_argparse(_settings_in), metavar="FILE",
+                         help="all settings at once, instead of a preset and single ones: a JSON "
+                         "file, as a result's attribute pad_settings holds them")  # fmt: skip
     _resource_options(cluster)
     _setting_options(cluster)
     cluster.set_defaults(run=run_cluster)
@@ -107,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", required=True, metavar="STORE",
                          help="what xpad cluster or model.save wrote")  # fmt: skip
     _output_options(predict)
+    _resource_options(predict, "storage_options")
     predict.set_defaults(run=run_predict)
 
     plot = commands.add_parser("plot", help="pictures of a result")
@@ -158,109 +167,81 @@ def _output_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--keep-flux", action="store_true", help="write the flux too")
     command.add_argument("--scheduler", metavar="ADDRESS",
                          help="dask scheduler to compute on (tcp://…, or its .json file)")  # fmt: skip
-    command.add_argument("--storage-options", dest="set_storage_options", type=_json_object,
-                         default=argparse.SUPPRESS, metavar="JSON",
-                         help="fsspec's options, where the store is a URL")  # fmt: skip
     command.add_argument("--prefix", default="pad", help="begins the names of the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
-def _resource_options(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("resources (they do not change the result)")
-    texts = {
-        "memory": "for training records and components, such as 2GiB [a quarter of what there is]",
-        "scratch": "path or URL for what does not fit in memory; all workers must reach it",
-        "checkpoint": "path or URL that a killed fit goes on from [beside the store]",
-        "training_worker": "address or name of the dask worker that trains [this process]",
-    }
-    for name, text in texts.items():
-        group.add_argument(f"--{name.replace('_', '-')}", dest=f"set_{name}", help=text,
-                           default=argparse.SUPPRESS, metavar=name.upper())  # fmt: skip
+_NO_TEXT: dict[str, dict[str, Any]] = {
+    "storage_options": {"type": lambda text: _json_object(text, repr(text)), "metavar": "JSON"}
+}
+"""Resources that stand as more than a text."""
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def _resource_options(command: argparse.ArgumentParser, *only: str) -> None:
+    """One option for each resource, or for some of them."""
+    from xpad.fitting.resources import RESOURCES, resources
+
+    group = command.add_argument_group(RESOURCES)
+    for name in only or resources():
+        how = {"metavar": name.upper(), **_NO_TEXT.get(name, {})}
+        group.add_argument(_option(name), dest=f"set_{name}", default=argparse.SUPPRESS,
+                           help=resources()[name].text, **how)  # fmt: skip
+
+
+def _json_object(text: str, called: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except ValueError as err:
-        raise argparse.ArgumentTypeError(f"{text!r} is not JSON ({err})") from err
+        raise argparse.ArgumentTypeError(f"{called} is not JSON ({err})") from err
     if not isinstance(found, dict):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON object")
+        raise argparse.ArgumentTypeError(f"{called} is not a JSON object")
     return found
 
 
 def _setting_options(command: argparse.ArgumentParser) -> None:
-    """One option for each setting, its type read off the annotation, its default the preset's."""
-    group = command.add_argument_group("settings of the method (default: the preset's)")
-    hints = typing.get_type_hints(Settings)
-    documented = _setting_texts()
-    for setting in fields(Settings):
-        option = f"--{setting.name.replace('_', '-')}"
-        kwargs = _option_type(setting.name, hints[setting.name])
-        help_text = documented[setting.name].replace("%", "%%")
-        group.add_argument(option, dest=f"set_{setting.name}", default=argparse.SUPPRESS,
-                           help=f"{help_text} [{setting.default}]", **kwargs)  # fmt: skip
+    """One option for each setting, as the table says."""
+    for section, settings in groupby(table().values(), key=lambda setting: setting.section):
+        group = command.add_argument_group(f"settings: {section}")
+        for setting in settings:
+            default = "none" if setting.default is None else setting.default
+            group.add_argument(_option(setting.name), dest=f"set_{setting.name}",
+                               default=argparse.SUPPRESS, **_value(setting),
+                               help=f"{setting.text} [{default}]".replace("%", "%%"))  # fmt: skip
 
 
-def _option_type(name: str, hint: Any) -> dict[str, Any]:
-    members = [m for m in typing.get_args(hint) if m is not type(None)] or [hint]
-    optional = type(None) in typing.get_args(hint)
-    if name == "energies":
-        return {"nargs": 2, "type": float, "metavar": ("LOW", "HIGH")}
-    if name == "background":
-        return {"type": _number_or_numbers, "metavar": "FLUX[,FLUX…]"}
-    if hint is bool:
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _value(setting: Setting) -> dict[str, Any]:
+    """How the value of a setting stands on the command line."""
+    written = setting.constraint
+    if not isinstance(written, Written):
         return {"action": argparse.BooleanOptionalAction}
-    choices = [c for m in members for c in typing.get_args(m)]
-    if not choices and any(isinstance(m, str) for m in members):
-        choices = [m for m in members if isinstance(m, str)]
-    if choices:
-        return {
-            "type": _word_or_none if optional else str,
-            "choices": [*choices, *([None] if optional else [])],
-        }
-    kind = members[0]
-    if optional:
-        return {"type": _or_none(kind), "metavar": name.upper()}
-    return {"type": kind, "metavar": name.upper()}
+    several = isinstance(written.metavar, tuple)
+    return {
+        "type": _told_by_argparse(setting.read),
+        "metavar": written.metavar,
+        "nargs": len(written.metavar) if several else None,
+    }
 
 
-def _or_none(kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    def parse(text: str) -> Any:
-        return None if text.lower() == "none" else kind(text)
+def _told_by_argparse(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A reader of texts whose refusals argparse tells in their own words."""
 
-    parse.__name__ = f"{kind.__name__} or none"
-    return parse
+    def parsed(text: str) -> Any:
+        try:
+            return read(text)
+        except (ValueError, OSError) as err:
+            raise argparse.ArgumentTypeError(str(err)) from err
 
-
-def _number_or_numbers(text: str) -> float | tuple[float, ...] | None:
-    """One flux for all energies, or one for each, separated by commas."""
-    if text.lower() == "none":
-        return None
-    numbers = tuple(float(part) for part in text.split(","))
-    return numbers[0] if len(numbers) == 1 else numbers
+    return parsed
 
 
-def _word_or_none(text: str) -> str | None:
-    return None if text.lower() == "none" else text
-
-
-def _setting_texts() -> dict[str, str]:
-    """The text below each field of `Settings`, from its source."""
-    import ast
-    import inspect
-
-    body = ast.parse(inspect.getsource(Settings)).body[0]
-    assert isinstance(body, ast.ClassDef)
-    texts: dict[str, str] = {}
-    for field, after in zip(body.body, body.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-            told = (
-                after.value.value
-                if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-                else ""
-            )
-            texts[field.target.id] = " ".join(str(told).split())
-    return texts
+def _settings_in(path: str) -> Settings:
+    """The settings in a JSON file, as `Settings.as_dict` gives them."""
+    text = Path(path).read_text(encoding="utf-8")
+    return Settings.from_dict(_json_object(text, path))
 
 
 def run_info(arguments: argparse.Namespace) -> None:
@@ -312,6 +293,7 @@ def run_cluster(arguments: argparse.Namespace) -> None:
             arguments.output,
             arguments.variable,
             preset=arguments.preset,
+            settings=arguments.settings,
             prefix=arguments.prefix,
             keep_flux=arguments.keep_flux,
             overwrite=arguments.overwrite,

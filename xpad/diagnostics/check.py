@@ -14,7 +14,7 @@ from xpad.fitting.survey import survey
 from xpad.pads.grid import Grid, grid_of
 from xpad.pads.prepare import Preparation
 from xpad.pads.quality import FLAGS
-from xpad.settings import DEFAULT_PRESET, resolve
+from xpad.settings import DEFAULT_PRESET, lists, resolve, table
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,6 +75,7 @@ class Check:
         return f"<pre>{escape(repr(self))}</pre>"
 
 
+@lists(table()[name] for name in ("min_coverage", "min_positive", "energies", "background"))
 def check(
     obj: xr.Dataset | xr.DataArray,
     variable: str | None = None,
@@ -93,10 +94,10 @@ def check(
         The data; read once.
     variable : str, optional
         The flux, where several are there.
-    min_coverage, min_positive, energies, background
-        As in `xpad.Settings`.
     progress : bool, optional
         Show bars.
+    min_coverage, min_positive, energies, background
+        Settings that decide which records are usable, as for `fit`.
 
     Returns
     -------

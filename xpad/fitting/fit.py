@@ -12,7 +12,7 @@ from xpad.compute.progress import Progress
 from xpad.errors import warn
 from xpad.fitting.clusters import group
 from xpad.fitting.encoder import train
-from xpad.fitting.resources import FitOptions, Workspace, separated, workspace
+from xpad.fitting.resources import FIT_OPTIONS, FitOptions, Workspace, separated, workspace
 from xpad.fitting.splitter import splitter
 from xpad.model.model import Model
 from xpad.model.pipeline import Pipeline
@@ -22,17 +22,19 @@ from xpad.pads.dims import ENERGY, PITCH_ANGLE, record_dims
 from xpad.pads.flux import Flux
 from xpad.pads.grid import grid_of, selected
 from xpad.pads.prepare import Preparation
-from xpad.settings import DEFAULT_PRESET, Settings, resolve
+from xpad.settings import DEFAULT_PRESET, Settings, chosen, lists
 
 if TYPE_CHECKING:
     from typing import Unpack
 
 
+@lists(FIT_OPTIONS)
 def fit(
     obj: xr.Dataset | xr.DataArray,
     variable: str | None = None,
     *,
     preset: str = DEFAULT_PRESET,
+    settings: Settings | None = None,
     progress: bool | None = None,
     **options: Unpack[FitOptions],
 ) -> Model:
@@ -51,27 +53,14 @@ def fit(
         is meant.
     preset : str
         Parameter set to begin from.
+    settings : Settings, optional
+        All settings at once, such as another model's ``model.settings``, used
+        as they are: without a preset or a setting beside them.
     progress : bool, optional
         Show bars; by default in terminals and notebooks.
     **options
-        Any setting of `xpad.Settings`, instead of the preset's; and what the
-        fit may use, which does not change the result:
-
-        memory : str or int
-            For the training and validation records and the components, such
-            as "2GiB"; by default a quarter of what the machine, the dask
-            worker or the container has.
-        scratch : str
-            A path or fsspec URL where what does not fit is written, and
-            removed at the end; needed where workers share no file system.
-        checkpoint : str
-            A path or URL. A fit that was killed goes on from its last epoch
-            when it is called again with the same arguments.
-        training_worker : str
-            Address or name of the dask worker that trains, instead of this
-            process.
-        storage_options : dict
-            fsspec's, for URLs.
+        Any setting of `xpad.Settings`, instead of the preset's, and what a
+        fit may use (``memory``, …); `help` lists them.
 
     Returns
     -------
@@ -82,7 +71,8 @@ def fit(
     RolesError
         The flux or its axes cannot be told.
     OptionError
-        A setting has a value that it cannot take.
+        A setting has a value that it cannot take, or stands beside
+        ``settings``.
     NotEnoughDataError
         Fewer usable records than a step needs.
     TrainingError
@@ -107,7 +97,7 @@ def fit(
     6
     """
     own, resources = separated(options)
-    settings = resolve(preset, own)
+    preset, settings = chosen(preset, own, settings)
     flux = selected_flux(obj, variable, settings)
     with workspace(**resources) as space:
         model = fit_flux(flux, preset, settings, space, Progress(progress))

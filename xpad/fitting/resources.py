@@ -6,37 +6,62 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from xpad.compute.memory import budget
 from xpad.compute.workers import require_worker
 from xpad.errors import OptionError
-from xpad.settings import Options
+from xpad.settings import Options, Setting, entries, table
 from xpad.storage.checkpoint import Checkpoint
 from xpad.storage.scratch import Scratch, temporary
+
+RESOURCES = "resources (they do not change the result)"
 
 
 class Resources(TypedDict, total=False):
     """What a fit may use, as keyword arguments; none of it changes the result.
 
-    ``memory`` ("2GiB"; by default a quarter of what the machine or the container has) bounds the
-    training and validation records and the components that are held; what does not fit is written
-    below ``scratch`` (a path or fsspec URL that all workers reach; by default the system's
-    temporary folder) and read back in the same order. ``checkpoint`` (a path or URL) lets a fit
-    that was killed go on from its last epoch when it is called again. ``training_worker`` names
-    the dask worker that trains, instead of this process. ``storage_options`` are fsspec's, for
-    URLs.
+    Annotated as the settings are: section, text.
     """
 
-    memory: str | int | None
-    scratch: str | None
-    checkpoint: str | None
-    training_worker: str | None
-    storage_options: Mapping[str, Any] | None
+    # fmt: off
+    memory: Annotated[
+        str | int | None, RESOURCES,
+        'For the training and validation records and the components, such as "2GiB"; by default '
+        "a quarter of what the machine, the dask worker or the container has.",
+    ]
+    scratch: Annotated[
+        str | None, RESOURCES,
+        "A path or fsspec URL where what does not fit is written, and removed at the end; all "
+        "workers must reach it. By default the system's temporary folder.",
+    ]
+    checkpoint: Annotated[
+        str | None, RESOURCES,
+        "A path or URL. A fit that was killed goes on from its last epoch when it is called again "
+        "with the same arguments. What is written to a store has its own beside it.",
+    ]
+    training_worker: Annotated[
+        str | None, RESOURCES,
+        "Address or name of the dask worker that trains, instead of this process.",
+    ]
+    storage_options: Annotated[
+        Mapping[str, Any] | None, RESOURCES,
+        "fsspec's options, where a store or a folder is a URL.",
+    ]
+    # fmt: on
 
 
 class FitOptions(Options, Resources, total=False):
     """The settings of the method, and what a fit may use."""
+
+
+def resources() -> dict[str, Setting]:
+    """What a fit may use, by name, with its text."""
+    return entries(Resources)
+
+
+FIT_OPTIONS = (*table().values(), *resources().values())
+"""What ``**options`` of a fit takes; its docstring lists them."""
 
 
 def separated(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -8,16 +8,14 @@ import xarray as xr
 
 from xpad.compute.progress import Progress
 from xpad.fitting.fit import fit_flux, selected_flux
-from xpad.fitting.resources import separated, workspace
+from xpad.fitting.resources import FIT_OPTIONS, FitOptions, separated, workspace
 from xpad.model.model import Model
 from xpad.results.predict import labelled
 from xpad.results.variables import require_prefix
-from xpad.settings import DEFAULT_PRESET, resolve
+from xpad.settings import DEFAULT_PRESET, Settings, chosen, lists
 
 if TYPE_CHECKING:
     from typing import Unpack
-
-    from xpad.fitting.resources import FitOptions
 
 
 @overload
@@ -26,6 +24,7 @@ def cluster(
     variable: str | None = ...,
     *,
     preset: str = ...,
+    settings: Settings | None = ...,
     prefix: str = ...,
     return_model: Literal[False] = ...,
     progress: bool | None = ...,
@@ -37,16 +36,19 @@ def cluster(
     variable: str | None = ...,
     *,
     preset: str = ...,
+    settings: Settings | None = ...,
     prefix: str = ...,
     return_model: Literal[True],
     progress: bool | None = ...,
     **options: Unpack[FitOptions],
 ) -> tuple[xr.Dataset, Model]: ...
+@lists(FIT_OPTIONS)
 def cluster(
     obj: xr.Dataset | xr.DataArray,
     variable: str | None = None,
     *,
     preset: str = DEFAULT_PRESET,
+    settings: Settings | None = None,
     prefix: str = "pad",
     return_model: bool = False,
     progress: bool | None = None,
@@ -66,6 +68,8 @@ def cluster(
         The flux, where another than the preferred one is meant.
     preset : str
         Parameter set to begin from.
+    settings : Settings, optional
+        All settings at once, as for `fit`.
     prefix : str
         Begins the names of everything added, so that electrons and protons
         fit in one Dataset.
@@ -74,9 +78,8 @@ def cluster(
     progress : bool, optional
         Show bars; by default in terminals and notebooks.
     **options
-        Any setting of `xpad.Settings`, instead of the preset's; ``memory``,
-        ``scratch``, ``checkpoint``, ``training_worker`` and
-        ``storage_options`` as for `fit`.
+        Any setting of `xpad.Settings`, instead of the preset's, and what a
+        fit may use (``memory``, …); `help` lists them.
 
     Returns
     -------
@@ -109,7 +112,7 @@ def cluster(
     """
     require_prefix(prefix)
     own, resources = separated(options)
-    settings = resolve(preset, own)
+    preset, settings = chosen(preset, own, settings)
     flux = selected_flux(obj, variable, settings)
     with workspace(**resources) as space:
         model = fit_flux(flux, preset, settings, space, Progress(progress))

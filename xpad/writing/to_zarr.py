@@ -12,14 +12,14 @@ from xarray.indexes import PandasMultiIndex
 from xpad.compute.progress import Progress
 from xpad.errors import OptionError
 from xpad.fitting.fit import fit_flux, selected_flux
-from xpad.fitting.resources import FitOptions, require_resources, separated, workspace
+from xpad.fitting.resources import FIT_OPTIONS, FitOptions, require_resources, separated, workspace
 from xpad.model.model import Model
 from xpad.model.provenance import configuration, identity
 from xpad.pads.dims import require_records
 from xpad.results.predict import flux_for
 from xpad.results.variables import require_prefix
 from xpad.roles.recognise import as_dataset
-from xpad.settings import DEFAULT_PRESET, resolve
+from xpad.settings import DEFAULT_PRESET, Settings, chosen, lists
 from xpad.storage.place import Place
 from xpad.writing.store import Output
 
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from typing import Unpack
 
 
+@lists(FIT_OPTIONS)
 def cluster_to_zarr(
     obj: xr.Dataset | xr.DataArray,
     store: str | PathLike[str],
     variable: str | None = None,
     *,
     preset: str = DEFAULT_PRESET,
+    settings: Settings | None = None,
     prefix: str = "pad",
     keep_flux: bool = False,
     overwrite: bool = False,
@@ -57,6 +59,8 @@ def cluster_to_zarr(
         The flux, where another than the preferred one is meant.
     preset : str
         Parameter set to begin from.
+    settings : Settings, optional
+        All settings at once, as for `fit`.
     prefix : str
         Begins the names of everything added.
     keep_flux : bool
@@ -68,7 +72,8 @@ def cluster_to_zarr(
     progress : bool, optional
         Show bars; by default in terminals and notebooks.
     **options
-        Settings and resources, as for `fit`.
+        Any setting of `xpad.Settings`, instead of the preset's, and what a
+        fit may use (``memory``, …); `help` lists them.
 
     Returns
     -------
@@ -102,7 +107,7 @@ def cluster_to_zarr(
     """
     require_prefix(prefix)
     own, resources = separated(options)
-    settings = resolve(preset, own)
+    preset, settings = chosen(preset, own, settings)
     require_resources(resources)
     ds = as_dataset(obj)
     _require_plain_indexes(ds)
