@@ -1,18 +1,21 @@
 """The command line, as a user types it."""
 
+import inspect
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import fields
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import xpad
+from xpad.accessor import PadAccessor
 from xpad.cli import main, parser
+from xpad.fitting.resources import FIT_OPTIONS
 from xpad.settings import Settings
 
 FAST = ["--epochs", "4", "--quiet"]
@@ -47,15 +50,40 @@ def clustered(store, tmp_path_factory):
     return path
 
 
-def test_every_setting_is_an_option():
-    text = subprocess.run(
+def test_every_setting_is_an_option_with_its_text_below_its_section():
+    shown = subprocess.run(
         [sys.executable, "-m", "xpad.cli", "cluster", "--help"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    for setting in fields(Settings):
-        assert f"--{setting.name.replace('_', '-')}" in text or f"--{setting.name}" in text
+    text = " ".join(shown.split())
+    assert text.startswith("usage: xpad cluster FILE [FILE ...] -o STORE [options] Fit and label")
+    for setting in FIT_OPTIONS:
+        assert f"--{setting.name.replace('_', '-')}" in text
+        assert setting.text in text
+    heads = [line for line in shown.splitlines() if line.endswith(":") and line[0] != " "]
+    assert heads[2:] == [
+        "resources (they do not change the result):",
+        "settings: records and their normalisation:",
+        "settings: split into training, validation and test:",
+        "settings: autoencoder:",
+        "settings: components and clusters:",
+        "settings: seeds:",
+    ]
+
+
+def test_every_argument_of_fit_is_one_of_cluster_and_an_option():
+    """Also of the accessor's methods."""
+    options = vars(parser().parse_args(["cluster", "in", "-o", "out"]))
+    called = {"obj": "files", "progress": "quiet"}
+    for name in inspect.signature(xpad.fit).parameters:
+        for also in (xpad.cluster, xpad.cluster_to_zarr):
+            assert name in inspect.signature(also).parameters
+        if name != "options":  # each of those: the test above
+            assert called.get(name, name) in options
+            for also in (PadAccessor.fit, PadAccessor.cluster):
+                assert name.replace("obj", "self") in inspect.signature(also).parameters
 
 
 def test_options_reach_the_settings():
@@ -69,6 +97,37 @@ def test_options_reach_the_settings():
         "max_train": 5, "encoder": None, "restore_best": True, "energies": [1.0, 2.0],
         "normalise": "90deg", "patience": None, "background": 3.0, "bandwidth": 0.5, "quantile": 0.2,
     }  # fmt: skip
+
+
+def test_whole_settings_come_from_a_file(tmp_path, capsys):
+    path = tmp_path / "settings.json"
+    command = ["cluster", "a", "-o", "b", "--settings", str(path)]
+    whole = Settings(k=3, energies=(1, 2))
+    path.write_text(json.dumps(whole.as_dict()))
+    assert parser().parse_args(command).settings == whole
+    for text, told in [
+        ('{"epocs": 3}', "'epocs' is not a setting"),
+        ('{"epochs": 0}', "epochs=0 must be a whole number"),
+        ("[3]", "settings.json is not a JSON object"),
+        ("epochs=3", "settings.json is not JSON (Expecting value"),
+        (None, "No such file"),
+    ]:
+        path.unlink() if text is None else path.write_text(text)
+        with pytest.raises(SystemExit) as stop:
+            parser().parse_args(command)
+        assert stop.value.code == 2
+        assert told in capsys.readouterr().err
+
+
+def test_whole_settings_reach_the_fit(store, tmp_path, capsys):
+    path, target = tmp_path / "settings.json", tmp_path / "out.zarr"
+    path.write_text(json.dumps({"encoder": None, "k": 2}))
+    command = ["cluster", str(store), "-o", str(target), "--settings", str(path), "--quiet"]
+    assert main([*command, "--k", "3"]) == 1
+    assert "k=3 cannot change it" in capsys.readouterr().err
+    assert main(command) == 0
+    model = xpad.load_model(target)
+    assert (model.k, model.preset, model.settings) == (2, "custom", Settings(encoder=None, k=2))
 
 
 def test_cluster_writes_results_coordinates_and_model(clustered, small_module):
