@@ -15,6 +15,7 @@ import xpad
 from xpad.cli import parser
 from xpad.errors import OptionError
 from xpad.fitting.resources import FIT_OPTIONS, FitOptions, resources
+from xpad.pads.normalise import NORMALISATIONS
 from xpad.settings import (
     DEFAULT_PRESET,
     FAST,
@@ -22,6 +23,7 @@ from xpad.settings import (
     PRESETS,
     EncoderName,
     KRule,
+    Labeller,
     Normalise,
     Options,
     Settings,
@@ -29,6 +31,9 @@ from xpad.settings import (
     resolve,
     table,
 )
+from xpad.stages.encoders import ENCODERS
+from xpad.stages.k_rules import K_RULES
+from xpad.stages.labellers import LABELLERS
 
 EVERY = list(table().values())
 BY_NAME = pytest.mark.parametrize("setting", EVERY, ids=[s.name for s in EVERY])
@@ -138,6 +143,13 @@ def test_the_words_of_a_choice_are_those_of_its_type():
         Settings(encoder="deep")
     with pytest.raises(OptionError, match=r"k='elbow' .* at least 1, 'meanshift' or None"):
         Settings(k="elbow")
+
+
+def test_a_registry_has_an_entry_for_every_word_and_no_other():
+    assert set(NORMALISATIONS) == set(get_args(Normalise))
+    assert set(ENCODERS) == {*get_args(EncoderName), None}
+    assert set(LABELLERS) == set(get_args(Labeller))
+    assert set(K_RULES) == set(get_args(KRule))
 
 
 @BY_NAME
@@ -327,6 +339,9 @@ def test_a_fit_takes_whole_settings(tmp_path):
         assert out.attrs["pad_preset"] == "custom"
         assert Settings.from_dict(json.loads(out.attrs["pad_settings"])) == whole
         np.testing.assert_array_equal(out.pad_label, xpad.predict(ds, wanted).pad_label)
+    assert xpad.fit(ds, settings=Settings(encoder=None, k="meanshift"), progress=False).k == (
+        xpad.fit(ds, encoder=None, progress=False).k
+    )
     for call in (xpad.fit, xpad.cluster):
         with pytest.raises(OptionError, match="k=4 cannot change it"):
             call(ds, settings=whole, k=4)

@@ -26,6 +26,7 @@ from xpad.settings import Settings
 from xpad.stages.encoders import ENCODERS, Encoder
 from xpad.stages.encoders.deal import Deal
 from xpad.stages.encoders.rows import History
+from xpad.stages.k_rules import chosen as chosen_k
 from xpad.stages.split import TEST, TRAIN, VALIDATION
 from xpad.storage.checkpoint import TRAINED, TRAINING, Arrays, Checkpoint, as_json, from_json
 
@@ -138,13 +139,14 @@ def _require_components(n_test: int, n_features: int, settings: Settings) -> Non
             f"n_components={settings.n_components} is more than the {width} numbers of an encoded record"
         )
     wanted = f"{settings.n_components} components"
-    if settings.k is not None:
-        wanted += f" and k={settings.k}"
-    least = max(settings.n_components + 1, settings.k or 2)
+    _, k = chosen_k(settings.k)
+    if k is not None:
+        wanted += f" and k={k}"
+    least = max(settings.n_components + 1, k or 2)
     if n_test < least:
         raise NotEnoughDataError(
             f"the test split has {n_test} usable record(s), and {wanted} need at least {least}: give "
-            f"more records, {'a smaller k, ' if settings.k is not None else ''}or a larger test split "
+            f"more records, {'a smaller k, ' if k is not None else ''}or a larger test split "
             f"(train={settings.train}, validation={settings.validation})"
         )
 
