@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
+from helpers import made
 
 import xpad
 from xpad.cli import parser
@@ -241,26 +242,26 @@ def test_the_table_knows_nothing_of_what_uses_it():
 
 
 def test_settings_are_plain_values_however_they_come():
-    made = Settings(
+    found = Settings(
         k=np.int64(2), learning_rate=np.float32(0.5), background=np.array([0.1]),
         energies=[1, 2], restore_best=np.True_, bin_seeding=0, block=np.str_("9h"),
     )  # fmt: skip
-    assert made == Settings(
+    assert found == Settings(
         k=2, learning_rate=0.5, background=0.1, energies=(1.0, 2.0), restore_best=True,
         bin_seeding=False, block="9h",
     )  # fmt: skip
-    assert [type(v) for v in (made.k, made.learning_rate, made.background, made.bin_seeding)] == [
+    assert [type(v) for v in (found.k, found.learning_rate, found.background, found.bin_seeding)] == [
         int, float, float, bool,
     ]  # fmt: skip
-    assert hash(made) == hash(replace(made))
+    assert hash(found) == hash(replace(found))
     with pytest.raises(FrozenInstanceError):
-        made.k = 3
+        found.k = 3
 
 
 def test_settings_survive_json():
-    for made in (Settings(), Settings(energies=(1, 2), background=[3, 4], k="meanshift"),
+    for found in (Settings(), Settings(energies=(1, 2), background=[3, 4], k="meanshift"),
                  resolve(DEFAULT_PRESET, {"training": "fast"})):  # fmt: skip
-        assert Settings.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+        assert Settings.from_dict(json.loads(json.dumps(found.as_dict()))) == found
     with pytest.raises(
         OptionError, match="'epocs' is not a setting; the settings are background, "
     ):
@@ -323,12 +324,12 @@ def test_whole_settings_are_refused_beside_others(monkeypatch):
 
 
 def test_a_fit_takes_whole_settings(tmp_path):
-    ds = xpad.simulate(days=0.3)
+    ds = made()
     whole = Settings(encoder=None, k=3)
     wanted = xpad.fit(ds, encoder=None, k=3, progress=False)
-    made = xpad.fit(ds, settings=whole, memory="1GiB", progress=False)
-    assert (wanted.preset, made.preset) == (DEFAULT_PRESET, "custom")
-    assert made.settings is whole
+    model = xpad.fit(ds, settings=whole, memory="1GiB", progress=False)
+    assert (wanted.preset, model.preset) == (DEFAULT_PRESET, "custom")
+    assert model.settings is whole
     assert ds.pad.fit(settings=whole, progress=False).settings == whole
     outs = [
         xpad.cluster(ds, settings=whole, progress=False),
