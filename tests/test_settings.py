@@ -244,7 +244,7 @@ def test_the_table_knows_nothing_of_what_uses_it():
 def test_settings_are_plain_values_however_they_come():
     found = Settings(
         k=np.int64(2), learning_rate=np.float32(0.5), background=np.array([0.1]),
-        energies=[1, 2], restore_best=np.True_, bin_seeding=0, block=np.str_("9h"),
+        energies=[np.float32(1), 2], restore_best=np.True_, bin_seeding=0, block=np.str_("9h"),
     )  # fmt: skip
     assert found == Settings(
         k=2, learning_rate=0.5, background=0.1, energies=(1.0, 2.0), restore_best=True,
@@ -253,6 +253,7 @@ def test_settings_are_plain_values_however_they_come():
     assert [type(v) for v in (found.k, found.learning_rate, found.background, found.bin_seeding)] == [
         int, float, float, bool,
     ]  # fmt: skip
+    assert [type(v) for v in found.energies] == [float, float]
     assert hash(found) == hash(replace(found))
     with pytest.raises(FrozenInstanceError):
         found.k = 3
