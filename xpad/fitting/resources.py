@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated, Any, TypedDict
 
 from xpad.compute.memory import budget
@@ -55,6 +56,7 @@ class FitOptions(Options, Resources, total=False):
     """The settings of the method, and what a fit may use."""
 
 
+@cache
 def resources() -> dict[str, Setting]:
     """What a fit may use, by name, with its text."""
     return entries(Resources)
