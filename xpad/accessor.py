@@ -1,4 +1,4 @@
-"""``ds.pad``: thin, stateless, forwards to the functions.
+"""``ds.pad``: thin, stateless; its methods are the public functions.
 
 xarray already has `Dataset.pad` and `DataArray.pad`. `PadAccess` is a
 descriptor that gives xarray's own function on the class and an accessor that
@@ -8,15 +8,16 @@ calls it on an instance, so both live under the one name.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 import xarray as xr
+
+import xpad
+from xpad.methods import Method
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from xpad.diagnostics.check import Check
     from xpad.fitting.resources import FitOptions
     from xpad.model.model import Model
     from xpad.plot import PadPlots
@@ -33,6 +34,8 @@ class PadAccessor(Generic[T]):
     """
 
     __slots__ = ("_obj", "_original")
+
+    _form = "As a method, ``{obj}.pad.{method}(…)`` is ``xpad.{function}({obj}, …)``."
 
     def __init__(self, obj: T, original: Any) -> None:
         self._obj: T = obj
@@ -63,10 +66,24 @@ class PadAccessor(Generic[T]):
 
     @property
     def flux(self) -> xr.DataArray:
-        """The flux in one form; see `xpad.canonical_flux`."""
-        import xpad
+        """The flux in one form, whatever form the data have: ``xpad.flux(obj)``.
 
-        return xpad.canonical_flux(self._obj)
+        Returns
+        -------
+        xarray.DataArray
+            float32, dims (record…, ``energy``, ``pitch_angle``), in the units of
+            the data; NaN where nothing was measured. ``energy`` and
+            ``pitch_angle`` (degrees) are ascending coordinates, and bins whose
+            coordinate is fill are left out. An axis that changes from record to
+            record has instead a table of values, ``energy_table`` or
+            ``pitch_angle_table``. Lazy where the data are.
+
+        Raises
+        ------
+        RolesError
+            The flux or its pitch angles cannot be told from the metadata.
+        """
+        return xpad.flux(self._obj)
 
     @property
     def plot(self) -> PadPlots:
@@ -76,111 +93,52 @@ class PadAccessor(Generic[T]):
 
         return PadPlots(as_dataset(self._obj))
 
-    def assign_roles(
-        self,
-        *,
-        flux: str | Sequence[str] | None = None,
-        energy: str | None = None,
-        pitch_angle: str | None = None,
-    ) -> T:
-        """State roles where recognition needs help; see `xpad.assign_roles`."""
-        import xpad
+    recognise = Method(lambda: xpad.recognise)
+    assign_roles = Method(lambda: xpad.assign_roles)
+    check = Method(lambda: xpad.check)
+    normalise = Method(lambda: xpad.normalise)
+    fit = Method(lambda: xpad.fit)
+    predict = Method(lambda: xpad.predict)
+    encode = Method(lambda: xpad.encode)
+    pca = Method(lambda: xpad.pca)
+    label = Method(lambda: xpad.label)
+    estimate_k = Method(lambda: xpad.estimate_k)
+    cluster_to_zarr = Method(lambda: xpad.cluster_to_zarr)
+    predict_to_zarr = Method(lambda: xpad.predict_to_zarr)
+    catalogue = Method(lambda: xpad.catalogue)
+    to_tplot = Method(lambda: xpad.to_tplot)
 
-        found: T = xpad.assign_roles(self._obj, flux=flux, energy=energy, pitch_angle=pitch_angle)
-        return found
+    if TYPE_CHECKING:  # mypy would take the first of its overloads for all
 
-    def check(self, variable: str | None = None, **options: Any) -> Check:
-        """Usable records, why others are not, bins never measured; see `xpad.check`."""
-        import xpad
+        @overload
+        def cluster(
+            self,
+            variable: str | None = ...,
+            *,
+            preset: str = ...,
+            settings: Settings | None = ...,
+            prefix: str = ...,
+            return_model: Literal[False] = ...,
+            progress: bool | None = ...,
+            **options: Unpack[FitOptions],
+        ) -> xr.Dataset: ...
+        @overload
+        def cluster(
+            self,
+            variable: str | None = ...,
+            *,
+            preset: str = ...,
+            settings: Settings | None = ...,
+            prefix: str = ...,
+            return_model: Literal[True],
+            progress: bool | None = ...,
+            **options: Unpack[FitOptions],
+        ) -> tuple[xr.Dataset, Model]: ...
+        def cluster(self, *args: Any, **options: Any) -> Any:
+            """Sort the PADs into their typical shapes, as `xpad.cluster`."""
 
-        return xpad.check(self._obj, variable, **options)
-
-    def normalise(self, method: str = "max", variable: str | None = None) -> xr.DataArray:
-        """Each PAD over its reference; see `xpad.normalise`."""
-        import xpad
-
-        return xpad.normalise(self._obj, method, variable)
-
-    def fit(
-        self,
-        variable: str | None = None,
-        *,
-        preset: str = "killey2023",
-        settings: Settings | None = None,
-        progress: bool | None = None,
-        **options: Unpack[FitOptions],
-    ) -> Model:
-        """Fit the pipeline; see `xpad.fit`."""
-        import xpad
-
-        return xpad.fit(
-            self._obj, variable, preset=preset, settings=settings, progress=progress, **options
-        )
-
-    def cluster(
-        self,
-        variable: str | None = None,
-        *,
-        preset: str = "killey2023",
-        settings: Settings | None = None,
-        prefix: str = "pad",
-        return_model: bool = False,
-        progress: bool | None = None,
-        **options: Unpack[FitOptions],
-    ) -> Any:
-        """Sort the PADs into their typical shapes; see `xpad.cluster`."""
-        import xpad
-
-        # The overloads go by the literal value of return_model, which is any bool here.
-        return xpad.cluster(  # type: ignore[call-overload]
-            self._obj,
-            variable,
-            preset=preset,
-            settings=settings,
-            prefix=prefix,
-            return_model=return_model,
-            progress=progress,
-            **options,
-        )
-
-    def predict(
-        self, model: Model, variable: str | None = None, *, prefix: str = "pad"
-    ) -> xr.Dataset:
-        """Label every record with a model; see `xpad.predict`."""
-        import xpad
-
-        return xpad.predict(self._obj, model, variable, prefix=prefix)
-
-    def encode(self, model: Model, variable: str | None = None) -> xr.DataArray:
-        """The encoding of each PAD; see `xpad.encode`."""
-        import xpad
-
-        return xpad.encode(self._obj, model, variable)
-
-    def pca(self, model: Model, variable: str | None = None) -> xr.DataArray:
-        """The principal components of each PAD; see `xpad.pca`."""
-        import xpad
-
-        return xpad.pca(self._obj, model, variable)
-
-    def label(self, model: Model, variable: str | None = None) -> xr.DataArray:
-        """The cluster of each PAD; see `xpad.label`."""
-        import xpad
-
-        return xpad.label(self._obj, model, variable)
-
-    def estimate_k(self, model: Model, variable: str | None = None, **options: Any) -> xr.Dataset:
-        """The evidence for the number of clusters; see `xpad.estimate_k`."""
-        import xpad
-
-        return xpad.estimate_k(self._obj, model, variable, **options)
-
-    def catalogue(self, *, prefix: str = "pad") -> xr.Dataset:
-        """One entry per cluster: mean PAD, count, share; see `xpad.catalogue`."""
-        import xpad
-        from xpad.roles.recognise import as_dataset
-
-        return xpad.catalogue(as_dataset(self._obj), prefix=prefix)
+    else:
+        cluster = Method(lambda: xpad.cluster)
 
 
 class PadAccess:

@@ -35,20 +35,20 @@ def mission(n: int) -> Any:
 @cache
 def flux(n: int) -> Any:
     """Its clean flux, (records, energies, pitch angles)."""
-    from xpad.pads.canonical import canonical_flux
+    from xpad.pads import canonical
     from xpad.pads.dims import ENERGY, PITCH_ANGLE
 
-    found = canonical_flux(mission(n)).transpose(..., ENERGY, PITCH_ANGLE)
+    found = canonical.flux(mission(n)).transpose(..., ENERGY, PITCH_ANGLE)
     return np.ascontiguousarray(found.values)
 
 
 @cache
 def grid(n: int) -> Any:
     """The grid of its PADs."""
-    from xpad.pads.canonical import canonical_flux
+    from xpad.pads import canonical
     from xpad.pads.grid import common_grid
 
-    return common_grid(canonical_flux(mission(n)))
+    return common_grid(canonical.flux(mission(n)))
 
 
 @cache

@@ -64,7 +64,7 @@ def test_hopes_two_energy_tables_are_not_mixed_by_index(shared_data):
     other = tables[:, 0] > 400
     assert 0 < other.sum() < 50
     np.testing.assert_allclose(model.grid.energy, np.unique(tables[~other][0]), rtol=1e-6)
-    flux = xpad.canonical_flux(ds, "FEDU")
+    flux = xpad.flux(ds, "FEDU")
     block = Block(flux.values[other], flux["energy_table"].values[other], None, CLEAN)
     ((_, piece),) = block.pieces()
     preparation = model.pipeline.preparation

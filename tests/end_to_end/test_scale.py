@@ -387,7 +387,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(small, tmp_path):
 
 def test_passes_carry_no_coordinates(small):
     """What xarray chunks, it hashes with its coordinates: with a mission's times, seconds a pass."""
-    flux = xpad.canonical_flux(small.chunk(time=100))
+    flux = xpad.flux(small.chunk(time=100))
     assert "time" in flux.coords
     records = Records.of([flux], ["time"])
     assert not records.arrays[0].coords

@@ -3,11 +3,14 @@
 import json
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
+import fsspec
 import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from fsspec.implementations.memory import MemoryFileSystem
 from helpers import QUICK
 
 import xpad
@@ -34,6 +37,34 @@ def same(a, b):
     assert (a.settings, a.preset, a.scores) == (b.settings, b.preset, b.scores)
     assert a.provenance == b.provenance
     assert str(a.grid) == str(b.grid)
+
+
+def test_a_model_goes_to_a_url_and_back(fitted):
+    fitted.save("memory://xpad-test/model.zarr")
+    same(xpad.load_model("memory://xpad-test/model.zarr"), fitted)
+    with pytest.raises(OptionError, match="exists"):
+        fitted.save("memory://xpad-test/model.zarr")
+    fitted.save("memory://xpad-test/model.zarr", overwrite=True)
+
+
+class Noting(MemoryFileSystem):
+    """A file system that notes what it is opened with."""
+
+    protocol = "noting"
+    cachable = False
+    seen: ClassVar[list] = []
+
+    def __init__(self, *args, **options):
+        self.seen.append(options.get("note"))
+        super().__init__(*args, **options)
+
+
+def test_options_of_the_store_arrive(fitted):
+    fsspec.register_implementation("noting", Noting, clobber=True)
+    options = {"note": "ours"}
+    fitted.save("noting://model.zarr", storage_options=options)
+    assert set(Noting.seen) == {"ours"}
+    same(xpad.load_model("noting://model.zarr", storage_options=options), fitted)
 
 
 def test_load_is_the_inverse_of_save(fitted, saved, small):

@@ -20,14 +20,14 @@ from xpad.roles import metadata as _metadata
 @pytest.mark.parametrize("name", RAW)
 def test_raw(name: str) -> None:
     product = PRODUCTS[name]
-    flux = xpad.canonical_flux(RAW[name])
+    flux = xpad.flux(RAW[name])
     assert flux.name == product.flux
     check_flux(flux, product)
 
 
 @pytest.mark.parametrize("name", TPLOT)
 def test_tplot(name: str) -> None:
-    flux = xpad.canonical_flux(TPLOT[name])
+    flux = xpad.flux(TPLOT[name])
     assert flux.dims == ("time", "energy", "pitch_angle")
     check_flux(flux, PRODUCTS[name])
 
@@ -35,7 +35,7 @@ def test_tplot(name: str) -> None:
 @pytest.mark.parametrize("name", ["feeps", "eis"])
 def test_tplot_without_metadata(name: str) -> None:
     array = missions.ALL[name].tplot(metadata=False)
-    check_flux(xpad.canonical_flux(array), PRODUCTS[name])
+    check_flux(xpad.flux(array), PRODUCTS[name])
     assert xpad.recognise(array).pitch_angle.guessed
 
 
@@ -45,7 +45,7 @@ def test_tplot_attributes_as_json() -> None:
 
     array = storable(missions.hope().tplot())
     assert isinstance(array.attrs["CDF"], str)
-    check_flux(xpad.canonical_flux(array), missions.hope())
+    check_flux(xpad.flux(array), missions.hope())
 
 
 def test_tplot_stored_with_one_axis() -> None:
@@ -53,12 +53,12 @@ def test_tplot_stored_with_one_axis() -> None:
     roles = xpad.recognise(array)
     assert roles.energy.dim == "v2_dim"
     assert roles.energy.guessed
-    assert xpad.canonical_flux(array).energy.values.tolist() == [1, 2, 3, 4, 5, 6]
+    assert xpad.flux(array).energy.values.tolist() == [1, 2, 3, 4, 5, 6]
 
 
 def test_tplot_pitch_angle_without_values() -> None:
     with pytest.raises(RolesError, match=r"'v1_dim' .* no variable holds its values"):
-        xpad.canonical_flux(missions.maven_swea().tplot())
+        xpad.flux(missions.maven_swea().tplot())
 
 
 @pytest.mark.parametrize("name", RAW)
@@ -66,14 +66,14 @@ def test_tplot_pitch_angle_without_values() -> None:
 @given(data=st.data())
 def test_the_order_of_axes_does_not_matter(name: str, data: st.DataObject) -> None:
     ds = RAW[name]
-    expected = xpad.canonical_flux(ds)
+    expected = xpad.flux(ds)
     dims = data.draw(st.permutations(list(ds.dims)))
     # An axis whose own dimensions are unrelated to the flux's must not be turned without it.
     whole = [d for d in map(str, ds.dims) if d not in ("dim0", "dim1")]
     can_flip = len(whole) == len(ds.dims)
     flipped = data.draw(st.sets(st.sampled_from(whole))) if can_flip else set()
     turned = ds.transpose(*dims).isel({d: slice(None, None, -1) for d in flipped})
-    found = xpad.canonical_flux(turned)
+    found = xpad.flux(turned)
     record = found.dims[0]
     if record in flipped:
         found = found.isel({record: slice(None, None, -1)})
@@ -94,7 +94,7 @@ def test_the_order_of_the_flux_alone_does_not_matter(name: str) -> None:
     ds = RAW[name]
     flux = PRODUCTS[name].flux
     turned = ds.assign({flux: ds[flux].transpose(*reversed(ds[flux].dims))})
-    xr.testing.assert_identical(xpad.canonical_flux(turned), xpad.canonical_flux(ds))
+    xr.testing.assert_identical(xpad.flux(turned), xpad.flux(ds))
 
 
 @pytest.mark.parametrize("name", RAW)
@@ -105,8 +105,8 @@ def test_renamed_dimensions(name: str) -> None:
     renamed = renamed.drop_indexes(list(renamed.xindexes)).rename_dims(
         {d: n for d, n in new.items() if d in renamed.dims}
     )
-    flux = xpad.canonical_flux(renamed)
-    np.testing.assert_array_equal(flux.values, xpad.canonical_flux(ds).values)
+    flux = xpad.flux(renamed)
+    np.testing.assert_array_equal(flux.values, xpad.flux(ds).values)
 
 
 @pytest.mark.parametrize("name", sorted(missions.ALL))
@@ -115,7 +115,7 @@ def test_the_input_is_not_changed(name: str) -> None:
         if obj is None:
             continue
         before = obj.copy(deep=True)
-        xpad.canonical_flux(obj)
+        xpad.flux(obj)
         repr(obj.pad)
         obj.pad._repr_html_()
         xpad.normalise(obj)
@@ -130,17 +130,17 @@ def test_the_input_is_not_changed(name: str) -> None:
 
 
 def test_one_energy() -> None:
-    flux = xpad.canonical_flux(missions.jedi())
+    flux = xpad.flux(missions.jedi())
     check_flux(flux, missions.jedi_product())
     assert flux.energy.values.tolist() == [474.3]
     assert flux.energy.attrs["units"] == "keV"
-    assert xpad.canonical_flux(missions.rept().raw().isel(FEDU_Energy=[3])).sizes["energy"] == 1
-    scalar = xpad.canonical_flux(missions.rept().raw().isel(FEDU_Energy=3))
+    assert xpad.flux(missions.rept().raw().isel(FEDU_Energy=[3])).sizes["energy"] == 1
+    scalar = xpad.flux(missions.rept().raw().isel(FEDU_Energy=3))
     assert scalar.sizes["energy"] == 1
 
 
 def test_look_directions_that_nothing_links() -> None:
-    flux = xpad.canonical_flux(missions.amda_jedi())
+    flux = xpad.flux(missions.amda_jedi())
     assert flux.coords["pitch_angle_table"].dims == ("time", "pitch_angle")
     expected = missions.signal(xr.DataArray(np.arange(6), dims="time"), 1.0, flux.pitch_angle_table)
     np.testing.assert_allclose(flux.squeeze("energy"), expected, rtol=1e-5)
@@ -151,7 +151,7 @@ def test_tables_get_every_record_dimension() -> None:
     energies = np.outer([1.0, 2.0], ds.e.values)
     ds = ds.drop_vars("e").assign_coords(energy=(("species", "e"), energies, {"units": "keV"}))
     for obj in (ds, ds.transpose("e", "a", "time", "species"), ds.chunk(time=1)):
-        table = xpad.canonical_flux(obj).coords["energy_table"]
+        table = xpad.flux(obj).coords["energy_table"]
         assert set(table.dims) == {"species", "time", "energy"}
         for i in range(3):
             np.testing.assert_array_equal(
@@ -162,7 +162,7 @@ def test_tables_get_every_record_dimension() -> None:
 def test_stacked_records_keep_their_index() -> None:
     ds = missions.plain(time=3, probe=2)
     ds = ds.assign_coords(time=[1, 2, 3], probe=["a", "b"]).stack(record=("time", "probe"))
-    flux = xpad.canonical_flux(ds)
+    flux = xpad.flux(ds)
     assert flux.dims == ("record", "energy", "pitch_angle")
     xr.testing.assert_identical(flux.coords["record"].reset_coords(drop=True),
                                 ds.coords["record"].reset_coords(drop=True))  # fmt: skip
@@ -171,7 +171,7 @@ def test_stacked_records_keep_their_index() -> None:
 
 def test_coordinates_of_the_records_stay() -> None:
     ds = missions.rept_file().set_coords(["L", "Position", "B_Eq"])
-    flux = xpad.canonical_flux(ds)
+    flux = xpad.flux(ds)
     assert set(flux.coords) == {"Epoch", "L", "B_Eq", "energy", "pitch_angle",
                                 "L_star", "MLT", "MLAT", "B_Calc"} & set(ds.coords) | {
         "energy", "pitch_angle"}  # fmt: skip
@@ -180,27 +180,27 @@ def test_coordinates_of_the_records_stay() -> None:
 
 def test_one_pitch_angle_is_no_distribution() -> None:
     with pytest.raises(RolesError, match=r"FEDU has 1 pitch angle"):
-        xpad.canonical_flux(missions.rept().raw().isel(FEDU_Alpha=[3]))
+        xpad.flux(missions.rept().raw().isel(FEDU_Alpha=[3]))
 
 
 def test_a_pitch_angle_without_values_is_named() -> None:
     ds = xr.Dataset({"flux": (("time", "pitch_angle"), np.ones((3, 4)))})
     assert xpad.recognise(ds).pitch_angle.dim == "pitch_angle"
     with pytest.raises(RolesError, match=r"ds.assign_coords\(pitch_angle="):
-        xpad.canonical_flux(ds)
-    xpad.canonical_flux(ds.assign_coords(pitch_angle=[20, 60, 120, 160]))
+        xpad.flux(ds)
+    xpad.flux(ds.assign_coords(pitch_angle=[20, 60, 120, 160]))
 
 
 def test_a_record_dimension_called_energy_is_named() -> None:
     ds = missions.plain(time=2).rename(time="energy")
     with pytest.raises(RolesError, match=r"rename it: ds.rename\(energy="):
-        xpad.canonical_flux(ds)
+        xpad.flux(ds)
 
 
 def test_a_table_over_energies_follows_their_order() -> None:
     # MAVEN's energies descend, and its pitch angles depend on them.
     product = missions.maven_swea()
-    flux = xpad.canonical_flux(product.raw())
+    flux = xpad.flux(product.raw())
     assert (np.diff(flux.energy) > 0).all()
     np.testing.assert_allclose(
         flux.pitch_angle_table.transpose("Epoch", "energy", "pitch_angle"),
@@ -216,14 +216,14 @@ def test_repeated_energies_become_one_with_their_mean(lazily: bool) -> None:
     values[0, 1, 0] = np.nan
     ds["f"] = ds.f.copy(data=values)
     ds = ds.assign_coords(e=energy)
-    flux = xpad.canonical_flux(ds.chunk(time=1) if lazily else ds)
+    flux = xpad.flux(ds.chunk(time=1) if lazily else ds)
     assert flux.energy.values.tolist() == [10, 50, 90]
     expected = np.nanmean(values[:, 1:3].astype("f4").astype("f8"), axis=1)
     np.testing.assert_allclose(flux.isel(energy=1), expected, rtol=1e-6)
     assert float(flux[0, 1, 0]) == np.float32(values[0, 2, 0])
     table = np.repeat(ds.a.values[None], 4, axis=0) + np.array([[0], [0], [1], [0]])
     by_energy = ds.drop_vars("a").assign_coords(pa=(("e", "a"), table))
-    found = xpad.canonical_flux(by_energy)
+    found = xpad.flux(by_energy)
     assert found.pitch_angle_table.sizes == {"time": 2, "energy": 3, "pitch_angle": 5}
     np.testing.assert_allclose(found.pitch_angle_table[0, 1], ds.a + 0.5)
 
@@ -234,11 +234,11 @@ def test_units_set_in_xarray_come_before_those_of_the_file() -> None:
 
 
 def test_units_that_are_the_fluxs_are_no_units_of_an_axis() -> None:
-    flux = xpad.canonical_flux(missions.elfin().tplot())
+    flux = xpad.flux(missions.elfin().tplot())
     assert flux.coords["pitch_angle_table"].attrs["units"] == "deg"
     hope = missions.hope()
     hope.energy_units = None
-    assert xpad.canonical_flux(hope.tplot()).coords["energy_table"].attrs["units"] == ""
+    assert xpad.flux(hope.tplot()).coords["energy_table"].attrs["units"] == ""
 
 
 def test_an_axis_that_does_not_fit_is_named() -> None:
@@ -246,21 +246,21 @@ def test_an_axis_that_does_not_fit_is_named() -> None:
     ds = ds.drop_vars("FEDU_Alpha").rename_dims(FEDU_Alpha="FEDU_Alpha_dim")
     ds = ds.assign_coords(FEDU_Alpha=("other", np.linspace(5, 175, 9), {"UNITS": "deg"}))
     with pytest.raises(RolesError, match=r"dimensions of 'FEDU_Alpha', {'other': 9}, do not fit"):
-        xpad.canonical_flux(ds)
+        xpad.flux(ds)
 
 
 def test_real_files(shared_data: Any) -> None:
-    fpi = xpad.canonical_flux(xpad.open_dataset(sorted(shared_data.glob("mms_fpi/*.cdf"))[0]))
+    fpi = xpad.flux(xpad.open_dataset(sorted(shared_data.glob("mms_fpi/*.cdf"))[0]))
     assert dict(fpi.sizes) == {"Epoch": 1600, "energy": 3, "pitch_angle": 30}
     assert fpi.energy.attrs["units"] == "eV"
-    jedi = xpad.canonical_flux(xpad.open_dataset(shared_data / "juno_jedi" / "17-20_10_PA_O.d2s"))
+    jedi = xpad.flux(xpad.open_dataset(shared_data / "juno_jedi" / "17-20_10_PA_O.d2s"))
     assert dict(jedi.sizes) == {"time": 1000, "energy": 1, "pitch_angle": 30}
     assert float(jedi.isnull().mean()) == pytest.approx(0.525, abs=0.001)
-    ect = xpad.canonical_flux(xpad.open_dataset(next(shared_data.glob("rbsp_ect_combined/*.nc"))))
+    ect = xpad.flux(xpad.open_dataset(next(shared_data.glob("rbsp_ect_combined/*.nc"))))
     assert dict(ect.sizes) == {"time": 10, "energy": 102, "pitch_angle": 18}
     assert np.isnan(ect.energy_table[:, :7].compute()).all()
     with pytest.raises(RolesError, match="no variable has a pitch-angle axis"):
-        xpad.canonical_flux(xpad.open_dataset(next(shared_data.glob("no_pitch_angle/*.cdf"))))
+        xpad.flux(xpad.open_dataset(next(shared_data.glob("no_pitch_angle/*.cdf"))))
 
 
 # -- nothing computes --------------------------------------------------------------------
@@ -279,7 +279,7 @@ def test_nothing_computes(name: str) -> None:
         assert xpad.recognise(ds).flux == (PRODUCTS[name].flux,)
         assert "not recognised" not in repr(ds.pad)
         ds.pad._repr_html_()
-        flux = xpad.canonical_flux(ds)
+        flux = xpad.flux(ds)
         normalised = {m: xpad.normalise(ds, m) for m in ("max", "max_energy")} if not {
             "energy_table", "pitch_angle_table"} & set(flux.coords) else {}  # fmt: skip
     assert flux.chunks is not None
@@ -296,7 +296,7 @@ def test_numpy_and_dask_agree(name: str) -> None:
     lazily = ds.drop_indexes([n for n in ds.xindexes if n != "Epoch"]).chunk(
         {d: 2 for d in ds.dims if d in ("Epoch", "time", "Epoch_Ele")}
     )
-    fluxes = [xpad.canonical_flux(obj) for obj in (ds, lazily)]
+    fluxes = [xpad.flux(obj) for obj in (ds, lazily)]
     grids = [common_grid(flux) for flux in fluxes]
     np.testing.assert_array_equal(grids[0].energy, grids[1].energy)
     np.testing.assert_array_equal(grids[0].pitch_angle, grids[1].pitch_angle)
@@ -332,12 +332,12 @@ def test_a_flux_in_a_file_is_read_in_blocks_though_nobody_chunked_it(
     swapped.to_netcdf(tmp_path / "in.nc")
     monkeypatch.setattr("xpad.compute.chunks.SMALLEST_CHUNK", 100 * 7 * 4 * 4)
     monkeypatch.setattr("xpad.pads.canonical.ROWS", 200)
-    wanted = xpad.canonical_flux(small)
+    wanted = xpad.flux(small)
     for opened, length in (
         (xr.open_zarr(tmp_path / "in.zarr", consolidated=False, chunks=None), 100),
         (xr.open_dataset(tmp_path / "in.nc"), 200),
     ):
-        flux = xpad.canonical_flux(opened)
+        flux = xpad.flux(opened)
         assert not opened.FEDU.variable._in_memory
         assert flux.chunksizes["time"][0] == length
         np.testing.assert_array_equal(flux, wanted)
@@ -347,9 +347,9 @@ def test_pitch_angles_that_look_like_radians_must_say_so() -> None:
     angle = np.deg2rad([15.0, 45.0, 90.0, 135.0, 165.0])
     ds = xr.Dataset({"j": (("time", "pa"), np.ones((4, 5)))}, coords={"pa": angle})
     with pytest.raises(RolesError, match=r"look like radians.*'rad'"):
-        xpad.canonical_flux(ds)
+        xpad.flux(ds)
     ds["pa"].attrs["units"] = "rad"
-    np.testing.assert_allclose(xpad.canonical_flux(ds).pitch_angle, [15, 45, 90, 135, 165])
+    np.testing.assert_allclose(xpad.flux(ds).pitch_angle, [15, 45, 90, 135, 165])
 
 
 def _turn(fill: float, dtype: str) -> xr.Dataset:
@@ -376,7 +376,7 @@ def test_no_fill_is_averaged_where_bins_have_one_place(
 ) -> None:
     ds = _turn(fill, dtype)
     with xr.set_options(keep_attrs=keep_attrs):
-        flux = xpad.canonical_flux(ds)
+        flux = xpad.flux(ds)
         out = xpad.cluster(ds, encoder=None, k=3, progress=False)
     assert flux.shape == (60, 3, 5)
     assert not flux.isnull().any()
@@ -399,7 +399,7 @@ def test_passes_clean_as_the_canonical_flux_is(dtype: str, lazily: bool) -> None
     ds = _turn(100_000, dtype).isel(time=slice(40)).isel(pa=slice(5))
     ds["flux"] = ds.flux.copy(data=flux.astype(dtype)[:, :, :5])
     ds = ds.chunk(time=7) if lazily else ds
-    canonical = xpad.canonical_flux(ds)
+    canonical = xpad.flux(ds)
     seen = xpad.check(ds)
     assert seen.reasons["all_fill"] == int(canonical.isnull().all(("energy", "pitch_angle")).sum())
     out = xpad.cluster(ds, encoder=None, k=3, progress=False)

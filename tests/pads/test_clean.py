@@ -194,17 +194,17 @@ def test_pitch_angles() -> None:
 
 def test_bins_whose_place_is_fill_go(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="xpad.pads.canonical"):
-        flux = xpad.canonical_flux(missions.mageis_protons().raw())
+        flux = xpad.flux(missions.mageis_protons().raw())
     assert flux.sizes["pitch_angle"] == 15
     assert "17 of 32 bins are fill in pitch_angle and left out" in caplog.text
-    flux = xpad.canonical_flux(missions.rbspice().raw())
+    flux = xpad.flux(missions.rbspice().raw())
     assert flux.sizes["energy"] == 12
 
 
 def test_fill_in_tables_is_nan() -> None:
-    flux = xpad.canonical_flux(missions.mageis().raw())
+    flux = xpad.flux(missions.mageis().raw())
     assert np.isnan(flux.energy_table.values).sum(axis=1).tolist() == [1] * missions.RECORDS
-    flux = xpad.canonical_flux(missions.ect_combined())
+    flux = xpad.flux(missions.ect_combined())
     assert flux.sizes["energy"] == 10
     assert np.isnan(flux.pitch_angle_table).sum("pitch_angle").values.tolist() == [0] * 4 + [18, 0]
 
@@ -214,7 +214,7 @@ def test_an_axis_that_is_all_fill_is_named(axis: str) -> None:
     ds = missions.rept().raw()
     ds[axis] = ds[axis].copy(data=np.full(ds.sizes[axis], -1e31, "f4"))
     with pytest.raises(RolesError, match="value of the flux FEDU is fill"):
-        xpad.canonical_flux(ds)
+        xpad.flux(ds)
 
 
 @pytest.mark.parametrize("unit", ["rad", "radians", "Radian"])
@@ -222,7 +222,7 @@ def test_pitch_angles_in_radians(unit: str) -> None:
     ds = missions.rept().raw()
     attrs = {**ds.FEDU_Alpha.attrs, "UNITS": unit, "units": unit}
     radians = np.deg2rad(ds.FEDU_Alpha.values)
-    found = xpad.canonical_flux(ds.assign_coords(FEDU_Alpha=("FEDU_Alpha", radians, attrs)))
+    found = xpad.flux(ds.assign_coords(FEDU_Alpha=("FEDU_Alpha", radians, attrs)))
     np.testing.assert_allclose(found.pitch_angle, missions.REPT_ALPHA, rtol=1e-5)
     assert found.pitch_angle.attrs["units"] == "deg"
 
@@ -233,7 +233,7 @@ def test_fluxes_of_any_type(dtype: str, lazily: bool) -> None:
     ds = missions.plain(time=2)
     expected = ds.f.values.round().astype("f4")
     ds["f"] = ds.f.round().astype(dtype)
-    flux = xpad.canonical_flux(ds.chunk() if lazily else ds)
+    flux = xpad.flux(ds.chunk() if lazily else ds)
     assert flux.dtype == np.float32
     np.testing.assert_array_equal(flux, expected)
 
@@ -243,7 +243,7 @@ def test_the_real_hope_file(shared_data: Any) -> None:
 
     path = next(shared_data.glob("rbsp_hope/*.cdf"))
     ds = cdf_to_xarray(str(path), to_datetime=True)
-    flux = xpad.canonical_flux(ds)
+    flux = xpad.flux(ds)
     raw = ds.FEDU.values.transpose(0, 2, 1)
     fill = (raw < 0) | ~np.isfinite(raw)
     np.testing.assert_array_equal(np.isnan(flux), fill)

@@ -127,7 +127,7 @@ def test_an_unknown_method() -> None:
 @pytest.mark.parametrize("lazily", [False, True])
 def test_of_a_dataset(method: str, lazily: bool) -> None:
     ds = missions.rept().raw()
-    flux = xpad.canonical_flux(ds)
+    flux = xpad.flux(ds)
     found = xpad.normalise(ds.chunk(Epoch=2) if lazily else ds, method)
     assert (found.chunks is not None) == lazily
     assert found.dims == flux.dims
@@ -151,7 +151,7 @@ def test_of_several_record_dimensions() -> None:
     ds = missions.plain(time=3, probe=2)
     found = xpad.normalise(ds)
     assert found.dims == ("time", "probe", "energy", "pitch_angle")
-    flux = xpad.canonical_flux(ds)
+    flux = xpad.flux(ds)
     np.testing.assert_allclose(found, flux / flux.max(["energy", "pitch_angle"]), rtol=1e-6)
 
 

@@ -267,7 +267,7 @@ def test_the_sample_of_a_long_table_is_the_same_for_any_chunks() -> None:
 def test_missions_on_their_grid(name: str, lazily: bool) -> None:
     product = missions.ALL[name]
     ds = product.raw()
-    flux = xpad.canonical_flux(ds.chunk({product.epoch: 4}) if lazily else ds)
+    flux = xpad.flux(ds.chunk({product.epoch: 4}) if lazily else ds)
     grid = common_grid(flux)
     placed = on_grid(flux, grid)
     assert (placed.chunks is not None) == lazily
@@ -287,13 +287,13 @@ def test_missions_on_their_grid(name: str, lazily: bool) -> None:
 
 
 def test_a_static_flux_is_not_touched() -> None:
-    flux = xpad.canonical_flux(missions.rept().raw())
+    flux = xpad.flux(missions.rept().raw())
     assert on_grid(flux, common_grid(flux)) is flux
 
 
 def test_the_real_hope_file(shared_data: Any) -> None:
     path = next(shared_data.glob("rbsp_hope/*.cdf"))
-    flux = xpad.canonical_flux(xpad.open_dataset(path), "FEDU")
+    flux = xpad.flux(xpad.open_dataset(path), "FEDU")
     grid = common_grid(flux)
     table = flux.energy_table.values
     fine = np.array([np.unique(row).size == 72 for row in table])

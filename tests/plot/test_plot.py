@@ -560,8 +560,8 @@ def test_a_picture_makes_one_figure_and_a_failed_one_none(out, flux, evidence):
             picture()
     with pytest.raises(RolesError, match=r"ds\.pad\.cluster\(\)"):
         PadPlots(xr.Dataset()).k()
-    with pytest.raises(OptionError, match="estimate_k"):
-        plot_k(out)
+    with pytest.raises(RolesError, match="estimate_k"):
+        plot_k(out, evidence=xr.Dataset())
     assert plt.get_fignums() == []
 
 
@@ -582,14 +582,13 @@ def test_another_prefix(flux, evidence):
     out = make_out()
     names = [*out.data_vars, *(d for d in out.dims if str(d).startswith("pad_"))]
     renamed = out.rename({name: str(name).replace("pad_", "ion_") for name in names})
-    plots = PadPlots(renamed, "ion")
-    assert plots.catalogue(flux).shape == (K,)
-    assert plots.labels(flux).shape == (2,)
-    assert plots.components().shape == (3,)
-    plots.training()
-    assert PadPlots(renamed).labels(flux, prefix="ion").shape == (2,)
+    plots = PadPlots(renamed)
+    assert plots.catalogue(flux, prefix="ion").shape == (K,)
+    assert plots.labels(flux, prefix="ion").shape == (2,)
+    assert plots.components(prefix="ion").shape == (3,)
+    plots.training(prefix="ion")
     with pytest.raises(RolesError, match="prefix='ion'"):
-        PadPlots(renamed).labels(flux)
+        plots.labels(flux)
 
 
 def test_the_flux_of_the_dataset_itself_is_found(out, flux):

@@ -134,7 +134,7 @@ def test_companions_are_stacked_in_energy(suffix: str, tplot: bool) -> None:
         f"high{suffix}",
     ]
     assert [c.label for c in roles.others] == ["mms1_des_pitchangdist_avg_fast"]
-    flux = xpad.canonical_flux(ds)
+    flux = xpad.flux(ds)
     assert flux.shape == (missions.RECORDS, 3, 30)
     np.testing.assert_allclose(flux.energy, [100, 632.46, 7745.97], rtol=1e-5)
     assert flux.energy.attrs["units"] == "eV"
@@ -153,7 +153,7 @@ def test_bands_that_say_no_energy_get_channel_numbers() -> None:
     ds = missions.fpi_file()
     for name in ds.data_vars:
         ds[name].attrs.pop("VAR_NOTES", None)
-    assert xpad.canonical_flux(ds).energy.values.tolist() == [1, 2, 3]
+    assert xpad.flux(ds).energy.values.tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_every_other_dimension_is_a_record_dimension(sizes: dict[str, int]) -> N
     assert roles.record_dims == tuple(sizes)
     assert roles.pitch_angle.dim == "a"
     assert roles.pitch_angle.guessed
-    flux = xpad.canonical_flux(ds)
+    flux = xpad.flux(ds)
     np.testing.assert_array_equal(flux.values, ds.f.values.astype("f4"))
-    turned = xpad.canonical_flux(ds.transpose(*reversed(ds.f.dims)))
+    turned = xpad.flux(ds.transpose(*reversed(ds.f.dims)))
     np.testing.assert_array_equal(turned.transpose(*flux.dims).values, flux.values)
 
 
@@ -218,10 +218,10 @@ def test_assigned_roles(anonymous: xr.Dataset) -> None:
     xr.testing.assert_identical(anonymous, before)
     assert isinstance(told, xr.Dataset)
     assert xpad.recognise(told).pitch_angle == Axis("y", "y", "assigned")
-    np.testing.assert_array_equal(xpad.canonical_flux(told), anonymous.j.astype("f4"))
+    np.testing.assert_array_equal(xpad.flux(told), anonymous.j.astype("f4"))
     swapped = anonymous.pad.assign_roles(energy="y", pitch_angle="x")
     np.testing.assert_array_equal(
-        xpad.canonical_flux(swapped), anonymous.j.astype("f4").transpose("i", "y", "x")
+        xpad.flux(swapped), anonymous.j.astype("f4").transpose("i", "y", "x")
     )
 
 
@@ -238,11 +238,11 @@ def test_assigned_roles_of_a_dataarray(anonymous: xr.Dataset) -> None:
 def test_assigned_stack() -> None:
     ds = missions.fpi_file()
     names = ["mms1_des_pitchangdist_miden_fast", "mms1_des_pitchangdist_lowen_fast"]
-    assert xpad.canonical_flux(ds.pad.assign_roles(flux=names[::-1])).sizes["energy"] == 2
-    assert xpad.canonical_flux(ds.pad.assign_roles(flux=names)).energy.values.tolist() == [1, 2]
+    assert xpad.flux(ds.pad.assign_roles(flux=names[::-1])).sizes["energy"] == 2
+    assert xpad.flux(ds.pad.assign_roles(flux=names)).energy.values.tolist() == [1, 2]
     short = ds.assign(short=ds[names[0]].isel(mms1_des_alpha_fast=0, drop=True))
     with pytest.raises(RolesError, match=r"'short'.*equal dimensions"):
-        xpad.canonical_flux(short.pad.assign_roles(flux=[names[0], "short"]))
+        xpad.flux(short.pad.assign_roles(flux=[names[0], "short"]))
 
 
 def test_assigned_table_is_told_from_the_records() -> None:

@@ -88,6 +88,15 @@ def load_model(path: PathLike, *, storage_options: Mapping[str, Any] | None = No
     ------
     ModelStoreError
         There is no model at `path`, a newer xpad wrote it, or it is damaged.
+
+    Examples
+    --------
+    >>> import tempfile, xpad
+    >>> model = xpad.fit(xpad.simulate(days=0.1), encoder=None, k=6, progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(f"{folder}/rept.zarr")
+    ...     print(xpad.load_model(f"{folder}/rept.zarr").preset)
+    killey2023
     """
     return load_model_at(Place.of(path, storage_options))
 

@@ -25,9 +25,7 @@ _TEXTS_WITH_A_BAND = ("VAR_NOTES", "CATDESC", "TITLE", "title", "FIELDNAM", "lon
 log = logging.getLogger(__name__)
 
 
-def canonical_flux(
-    obj: xr.Dataset | xr.DataArray, variable: str | None = None, *, roles: Roles | None = None
-) -> xr.DataArray:
+def flux(obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> xr.DataArray:
     """The flux in one form, whatever form the data have.
 
     Parameters
@@ -36,8 +34,6 @@ def canonical_flux(
         The data, raw or not; not changed.
     variable : str, optional
         The flux, where several are there.
-    roles : Roles, optional
-        Roles already recognised.
 
     Returns
     -------
@@ -57,10 +53,10 @@ def canonical_flux(
     Examples
     --------
     >>> import xpad
-    >>> xpad.canonical_flux(xpad.simulate(days=0.1)).dims
+    >>> xpad.flux(xpad.simulate(days=0.1)).dims
     ('Epoch', 'energy', 'pitch_angle')
     """
-    return located(obj, variable, roles=roles).clean()
+    return located(obj, variable).clean()
 
 
 def located(
@@ -68,7 +64,7 @@ def located(
 ) -> Flux:
     """The flux for passes over the data, which clean it piece by piece: values as they lie in it.
 
-    Parameters and errors as of `canonical_flux`.
+    Parameters and errors as of `flux`; `roles` are those that are recognised already.
     """
     ds = as_dataset(obj)
     roles = roles if roles is not None else recognise(ds, variable)

@@ -66,11 +66,11 @@ def plot_catalogue(
 
     Examples
     --------
-    >>> import numpy as np, xarray as xr, matplotlib.pyplot as plt
+    >>> import numpy as np, xarray as xr, xpad, matplotlib.pyplot as plt
     >>> flux = xr.DataArray(np.ones((4, 1, 3)), dims=("time", "energy", "pitch_angle"),
     ...                     coords={"energy": [1.0], "pitch_angle": [30.0, 90.0, 150.0]})
     >>> out = xr.Dataset({"pad_label": ("time", [0, 0, 0, 1])})
-    >>> panels = plot_catalogue(out, flux)
+    >>> panels = xpad.plot.plot_catalogue(out, flux)
     >>> panels[0].get_title()
     '0 · 3 records · 75 %'
     >>> plt.close(panels[0].figure)

@@ -65,10 +65,10 @@ def plot_components(
 
     Examples
     --------
-    >>> import numpy as np, xarray as xr, matplotlib.pyplot as plt
+    >>> import numpy as np, xarray as xr, xpad, matplotlib.pyplot as plt
     >>> out = xr.Dataset({"pad_label": ("time", [0, 0, 1]),
     ...                   "pad_pc": (("time", "pad_component"), np.eye(3))})
-    >>> panels = plot_components(out)
+    >>> panels = xpad.plot.plot_components(out)
     >>> panels.size, panels[0].get_xlabel()
     (3, 'component 1')
     >>> plt.close(panels[0].figure)

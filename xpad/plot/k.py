@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from xpad.errors import OptionError
+from xpad.errors import RolesError
 from xpad.plot import style
 
 if TYPE_CHECKING:
@@ -21,17 +21,26 @@ SCORES = {
 }
 
 
-def plot_k(evidence: xr.Dataset, axes: Sequence[Axes] | np.ndarray | None = None) -> np.ndarray:
+def plot_k(
+    out: xr.Dataset,
+    evidence: xr.Dataset | None = None,
+    axes: Sequence[Axes] | np.ndarray | None = None,
+    prefix: str = "pad",
+) -> np.ndarray:
     """Draw what speaks for a number of clusters, and mark the one that was chosen.
 
     Parameters
     ----------
-    evidence : xarray.Dataset
+    out : xarray.Dataset
+        What ``cluster`` or ``predict`` returned, or the evidence itself.
+    evidence : xarray.Dataset, optional
         What ``estimate_k`` returned: ``n_modes`` and ``bandwidth`` over ``quantile``;
         ``calinski_harabasz``, ``davies_bouldin`` and ``inertia`` over ``k``; attribute ``k``,
-        the number chosen.
+        the number chosen. By default it is computed from the components in `out`.
     axes : sequence of matplotlib.axes.Axes, optional
         Panels to draw in, one for the modes and one a score; a new figure by default.
+    prefix : str
+        How the names of the results in `out` begin.
 
     Returns
     -------
@@ -41,26 +50,26 @@ def plot_k(evidence: xr.Dataset, axes: Sequence[Axes] | np.ndarray | None = None
 
     Raises
     ------
+    RolesError
+        If there is neither evidence nor components.
     OptionError
-        If `evidence` is not what ``estimate_k`` returns.
+        If there are too few panels.
 
     Examples
     --------
-    >>> import xarray as xr, matplotlib.pyplot as plt
+    >>> import xarray as xr, xpad, matplotlib.pyplot as plt
     >>> evidence = xr.Dataset(
     ...     {"n_modes": ("quantile", [9, 4]), "bandwidth": ("quantile", [0.1, 0.3]),
     ...      "davies_bouldin": ("k", [0.9, 0.7, 0.8])},
     ...     coords={"quantile": [0.05, 0.1], "k": [3, 4, 5]}, attrs={"k": 4})
-    >>> panels = plot_k(evidence)
+    >>> panels = xpad.plot.plot_k(evidence)
     >>> [panel.get_xlabel() for panel in panels]
     ['quantile', 'number of clusters k']
     >>> plt.close(panels[0].figure)
     """
+    evidence = out if evidence is None else evidence
     if "n_modes" not in evidence:
-        raise OptionError(
-            "this Dataset has no n_modes over quantile: "
-            "pass the evidence that ds.pad.estimate_k(model) returns"
-        )
+        evidence = _evidence_of(evidence, prefix)
     scores = [name for name in SCORES if name in evidence]
     needed = 1 + len(scores)
     if axes is None:
@@ -77,6 +86,18 @@ def plot_k(evidence: xr.Dataset, axes: Sequence[Axes] | np.ndarray | None = None
     for ax, name in zip(panels[1:], scores, strict=True):
         _score(ax, evidence[name], chosen, SCORES[name])
     return panels
+
+
+def _evidence_of(out: xr.Dataset, prefix: str) -> xr.Dataset:
+    from xpad.diagnostics.k import evidence_of_result
+
+    if f"{prefix}_pc" not in out:
+        raise RolesError(
+            f"this Dataset has no {prefix}_pc to draw the evidence for k from: run "
+            "out = ds.pad.cluster() and then out.pad.plot.k(), or give it the evidence that "
+            "ds.pad.estimate_k(model) returns"
+        )
+    return evidence_of_result(out, prefix)
 
 
 def _modes(ax: Axes, evidence: xr.Dataset, chosen: int | None) -> None:

@@ -77,10 +77,10 @@ def plot_labels(
 
     Examples
     --------
-    >>> import numpy as np, xarray as xr, matplotlib.pyplot as plt
+    >>> import numpy as np, xarray as xr, xpad, matplotlib.pyplot as plt
     >>> flux = xr.DataArray(np.ones((4, 1, 3)), dims=("time", "energy", "pitch_angle"))
     >>> out = xr.Dataset({"pad_label": ("time", [0, 0, -1, 1])})
-    >>> panels = plot_labels(out, flux)
+    >>> panels = xpad.plot.plot_labels(out, flux)
     >>> [tick.get_text() for tick in panels[1].get_yticklabels()]
     ['none', '1', '0']
     >>> plt.close(panels[0].figure)

@@ -19,8 +19,8 @@ def draw(
     """Write the pictures of a result into a folder, and return their paths."""
     import matplotlib.pyplot as plt
 
-    plots = PadPlots(out, prefix)
-    pictures: dict[str, Callable[[], Any]] = {
+    plots = PadPlots(out)
+    pictures: dict[str, Callable[..., Any]] = {
         "catalogue": plots.catalogue,
         "labels": plots.labels,
         "components": plots.components,
@@ -33,7 +33,7 @@ def draw(
         raise OptionError(f"{there[0]} exists; give another folder, or --overwrite")
     folder.mkdir(parents=True, exist_ok=True)
     for path, picture in zip(paths, pictures.values(), strict=True):
-        axes = np.atleast_1d(picture()).ravel()
+        axes = np.atleast_1d(picture(prefix=prefix)).ravel()
         figure = axes[0].figure
         figure.savefig(path, dpi=150)
         plt.close(figure)

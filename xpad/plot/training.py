@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def plot_training(out_or_model: Any, ax: Axes | None = None, prefix: str = "pad") -> Axes:
+def plot_training(out: Any, ax: Axes | None = None, prefix: str = "pad") -> Axes:
     """Draw training and validation loss over the epochs.
 
     Parameters
     ----------
-    out_or_model : xarray.Dataset or xpad model
+    out : xarray.Dataset or Model
         What ``cluster`` returned (``pad_loss``, ``pad_val_loss``), a model with a ``history``,
         or that history (``loss``, ``val_loss``).
     ax : matplotlib.axes.Axes, optional
@@ -42,15 +42,15 @@ def plot_training(out_or_model: Any, ax: Axes | None = None, prefix: str = "pad"
 
     Examples
     --------
-    >>> import xarray as xr, matplotlib.pyplot as plt
+    >>> import xarray as xr, xpad, matplotlib.pyplot as plt
     >>> out = xr.Dataset({"pad_loss": ("pad_epoch", [3.0, 2.0, 1.5]),
     ...                   "pad_val_loss": ("pad_epoch", [3.1, 2.2, 2.4])})
-    >>> ax = plot_training(out)
+    >>> ax = xpad.plot.plot_training(out)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['training', 'validation', 'lowest: 2.2 at epoch 2', 'last: 2.4 at epoch 3']
     >>> plt.close(ax.figure)
     """
-    epochs, loss, validation = _history(out_or_model, prefix)
+    epochs, loss, validation = _history(out, prefix)
     if ax is None:
         _, grid = style.new_panels(1, 1, (style.PAGE_WIDTH / 2, 2.6))
         ax = grid[0, 0]

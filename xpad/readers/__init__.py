@@ -71,7 +71,7 @@ def open_dataset(
 
     Examples
     --------
-    >>> ds = open_dataset("rbspb_rel03_ect-rept-sci-l3_2013*.cdf")  # doctest: +SKIP
+    >>> ds = xpad.open_dataset("rbspb_rel03_ect-rept-sci-l3_2013*.cdf")  # doctest: +SKIP
     >>> ds["FEDU"].dims  # doctest: +SKIP
     ('Epoch', 'FEDU_Alpha', 'FEDU_Energy')
     """

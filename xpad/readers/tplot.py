@@ -48,7 +48,7 @@ def from_tplot(names: str | Iterable[str]) -> xr.Dataset:
     Examples
     --------
     >>> pyspedas.projects.rbsp.rept(trange=["2013-03-01", "2013-03-02"])  # doctest: +SKIP
-    >>> ds = from_tplot(["FEDU", "L"])  # doctest: +SKIP
+    >>> ds = xpad.from_tplot(["FEDU", "L"])  # doctest: +SKIP
     """
     pyspedas = _pyspedas()
     wanted = [names] if isinstance(names, str) else list(names)
@@ -88,7 +88,7 @@ def to_tplot(out: xr.Dataset, prefix: str = "pad") -> list[str]:
 
     Examples
     --------
-    >>> pyspedas.tplot(["FEDU", *to_tplot(out)])  # doctest: +SKIP
+    >>> pyspedas.tplot(["FEDU", *xpad.to_tplot(out)])  # doctest: +SKIP
     """
     pyspedas = _pyspedas()
     present = {f"{prefix}_{key}": key for key in _RESULTS if f"{prefix}_{key}" in out}

@@ -9,7 +9,7 @@ from typing import Any
 import xarray as xr
 
 from xpad.errors import RolesError, warn
-from xpad.pads.canonical import canonical_flux
+from xpad.pads import canonical
 from xpad.pads.grid import Grid, selected
 from xpad.pads.regrid import on_grid
 from xpad.roles.ours import is_unfinished
@@ -112,10 +112,10 @@ def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
     stated = json.loads(out.attrs.get(f"{prefix}_input", "{}")).get("variable")
     members = stated.split(" + ") if stated else []
     if len(members) > 1 and all(m in out for m in members):
-        flux = canonical_flux(assign_roles(out, flux=members))
+        flux = canonical.flux(assign_roles(out, flux=members))
     else:
         try:
-            flux = canonical_flux(out, stated if stated in out else None)
+            flux = canonical.flux(out, stated if stated in out else None)
         except RolesError as err:
             if stated is None or stated in out:
                 raise

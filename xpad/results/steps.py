@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from xpad.errors import OptionError
 from xpad.model.model import Model
 from xpad.model.pipeline import Pipeline
+from xpad.pads import canonical
 from xpad.pads.blocks import Block, Piece
-from xpad.pads.canonical import canonical_flux
 from xpad.pads.dims import ENERGY, PITCH_ANGLE, varies
 from xpad.pads.normalise import normalisation
 from xpad.pads.quality import OK
@@ -21,7 +21,30 @@ from xpad.results.variables import Packing
 def encode(
     obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None
 ) -> xr.DataArray:
-    """The autoencoder's encoding of each PAD, (record…, ``pad_hidden``), lazy; NaN where unusable."""
+    """The autoencoder's encoding of each PAD, lazy.
+
+    Parameters
+    ----------
+    obj : xarray.Dataset or xarray.DataArray
+        Data on the model's energies and pitch angles, as for `predict`.
+    model : Model
+    variable : str, optional
+        The flux; by default the one that the model was fitted on.
+
+    Returns
+    -------
+    xarray.DataArray
+        float32, (record…, ``pad_hidden``); NaN where a record is unusable. Without an autoencoder,
+        the normalised PAD itself.
+
+    Examples
+    --------
+    >>> import xpad
+    >>> ds = xpad.simulate(days=0.1)
+    >>> model = xpad.fit(ds, encoder=None, k=6, progress=False)
+    >>> xpad.encode(ds, model).dims
+    ('Epoch', 'pad_hidden')
+    """
     width = model.pipeline.n_encoded
     found = flux_for(model, obj, variable).numbers(
         _encoded, "pad_hidden", width, name="xpad-encode", pipeline=model.pipeline
@@ -42,16 +65,53 @@ def _encoded(block: Block, *, pipeline: Pipeline) -> NDArray[np.float32]:
 
 
 def pca(obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None) -> xr.DataArray:
-    """The principal components of each PAD, (record…, ``pad_component``), lazy; NaN where unusable."""
+    """The principal components of each PAD, lazy.
+
+    Parameters
+    ----------
+    obj, model, variable
+        As for `encode`.
+
+    Returns
+    -------
+    xarray.DataArray
+        float32, (record…, ``pad_component``); NaN where a record is unusable.
+
+    Examples
+    --------
+    >>> import xpad
+    >>> ds = xpad.simulate(days=0.1)
+    >>> model = xpad.fit(ds, encoder=None, k=6, progress=False)
+    >>> xpad.pca(ds, model).sizes["pad_component"]
+    3
+    """
     return _one_result(obj, model, variable, "pc")
 
 
 def label(
     obj: xr.Dataset | xr.DataArray, model: Model, variable: str | None = None
 ) -> xr.DataArray:
-    """The cluster of each PAD, int16 on the record dimensions, lazy; -1 where unusable.
+    """The cluster of each PAD, lazy.
 
     The labels of `predict`, in less time: nothing is reconstructed for an error.
+
+    Parameters
+    ----------
+    obj, model, variable
+        As for `encode`.
+
+    Returns
+    -------
+    xarray.DataArray
+        int16 on the record dimensions; -1 where a record is unusable.
+
+    Examples
+    --------
+    >>> import xpad
+    >>> ds = xpad.simulate(days=0.1)
+    >>> model = xpad.fit(ds, encoder=None, k=6, progress=False)
+    >>> xpad.label(ds, model).equals(xpad.predict(ds, model).pad_label)
+    True
     """
     return _one_result(obj, model, variable, "label")
 
@@ -96,7 +156,7 @@ def normalise(
     1.0
     """
     entry = normalisation(method)
-    flux = canonical_flux(obj, variable)
+    flux = canonical.flux(obj, variable)
     if entry.require is not None and varies(flux, PITCH_ANGLE):
         raise OptionError(
             f"the pitch angles of {flux.name} vary from record to record, so no bin is at 90 degrees for "

@@ -109,8 +109,8 @@ def simulate(
 
     Examples
     --------
-    >>> from xpad.simulation import simulate
-    >>> ds = simulate(days=0.5, seed=1)
+    >>> import xpad
+    >>> ds = xpad.simulate(days=0.5, seed=1)
     >>> dict(ds.sizes)  # with a gap of three hours
     {'Epoch': 2901, 'FEDU_Alpha': 17, 'FEDU_Energy': 12, 'dim0': 3}
     >>> ds.truth.attrs["flag_meanings"].split()[1:4]

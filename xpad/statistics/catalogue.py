@@ -10,6 +10,7 @@ from xpad.pads.dims import CELL_DIMS
 from xpad.pads.grid import Grid, grid_coords
 from xpad.pads.regrid import on_one_grid
 from xpad.results.read import require_finished, require_result, result_flux
+from xpad.roles.recognise import as_dataset
 from xpad.statistics.sums import Tally, mean_pads
 
 
@@ -56,16 +57,17 @@ def catalogue(
 
     Examples
     --------
-    >>> import numpy as np, xarray as xr
+    >>> import numpy as np, xarray as xr, xpad
     >>> flux = xr.DataArray(np.array([[[1.0, 2.0]], [[2.0, 2.0]], [[9.0, 3.0]]]),
     ...                     dims=("time", "energy", "pitch_angle"), attrs={"units": "cm-2 s-1"})
     >>> out = xr.Dataset({"pad_label": ("time", [0, 0, 1])})
-    >>> entries = catalogue(out, flux)
+    >>> entries = xpad.catalogue(out, flux)
     >>> entries.pad_mean.values[0].tolist(), entries.pad_count.values.tolist()
     ([[0.75, 1.0]], [2, 1])
     >>> entries.pad_flux.attrs["units"]
     'cm-2 s-1'
     """
+    out = as_dataset(out)
     stored = [f"{prefix}_{name}" for name in ("mean", "count", "share", "flux", "positive")]
     if flux is None and all(name in out for name in stored[:3]):
         entries = out[[name for name in stored if name in out]].compute()
