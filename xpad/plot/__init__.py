@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import RolesError
 from xpad.plot.catalogue import plot_catalogue
 from xpad.plot.components import plot_components
 from xpad.plot.k import plot_k
 from xpad.plot.labels import plot_labels
 from xpad.plot.training import plot_training
+from xpad.results.read import require_result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,11 +111,7 @@ class PadPlots:
         if evidence is None:
             evidence = self._obj
         if "n_modes" not in evidence:
-            if f"{prefix}_pc" not in evidence:
-                raise RolesError(
-                    f"this Dataset has no {prefix}_pc to draw the evidence for k from: run "
-                    "out = ds.pad.cluster() and then out.pad.plot.k()"
-                )
+            require_result(evidence, "pc", prefix)
             from xpad.diagnostics.k import evidence_of_result
 
             evidence = evidence_of_result(evidence, prefix)
