@@ -354,8 +354,7 @@ def run_plot(arguments: argparse.Namespace) -> None:
     from xpad.errors import ReaderError
     from xpad.plot.save import draw, use_files_only
     from xpad.readers import open_dataset
-    from xpad.roles.describe import prefixes
-    from xpad.storage.place import Place
+    from xpad.roles.ours import results
 
     place = Place.of(arguments.store)
     if place.local is not None and not place.local.exists():
@@ -366,7 +365,7 @@ def run_plot(arguments: argparse.Namespace) -> None:
     assert isinstance(out, xr.Dataset)
     use_files_only()
     folder = Path(arguments.output)
-    found = prefixes(out)
+    found = results(out)
     prefix = arguments.prefix or ("pad" if len(found) != 1 else found[0])
     for path in draw(out, folder, prefix, arguments.format, arguments.overwrite):
         print(path)
@@ -389,10 +388,11 @@ def run_demo(arguments: argparse.Namespace) -> None:
 
 def _report(out: xr.Dataset, model: Model, prefix: str, target: str) -> None:
     from xpad.pads.quality import FLAGS
+    from xpad.results.read import input_of
 
     labels, flags = out[f"{prefix}_label"].values.ravel(), out[f"{prefix}_flag"].values.ravel()
     labelled = int((labels >= 0).sum())
-    taken = json.loads(out.attrs[f"{prefix}_input"])["variable"]
+    taken = input_of(out, prefix)["variable"]
     print(f"{labelled:,} of {labels.size:,} records of {taken} labelled, k = {model.k}")
     for flag, name in enumerate(FLAGS):
         number = int((flags == flag).sum())

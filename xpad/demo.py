@@ -11,7 +11,8 @@ from xpad.plot.save import draw
 from xpad.readers import open_dataset
 from xpad.simulation.cdf import to_cdf
 from xpad.simulation.mission import simulate
-from xpad.storage.place import is_demo, whole_or_nothing
+from xpad.storage.paths import whole_or_nothing
+from xpad.storage.place import Place
 from xpad.writing.to_zarr import cluster_to_zarr
 
 
@@ -20,7 +21,8 @@ def demo(folder: Path, *, days: float, seed: int, overwrite: bool, progress: boo
 
     Everything goes into a new folder: ``cdf``, ``rept.zarr`` and ``pictures``.
     """
-    with whole_or_nothing(folder, overwrite=overwrite, kind=is_demo) as part:
+    store = Place(str(folder / "rept.zarr"))
+    with whole_or_nothing(folder, overwrite=overwrite, ours=store.is_ours) as part:
         print(f"simulating {days:g} days of REPT (seed {seed}) …", flush=True)
         simulated = simulate(days=days, seed=seed)
         part.mkdir()

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from xpad.model.pipeline import Pipeline
 from xpad.pads.grid import Grid
+from xpad.roles.ours import MODEL_FORMAT
 from xpad.settings import Settings
 from xpad.stages.k_rules import KRule
 from xpad.storage.trees import digest, save_tree
 
-FORMAT = "xpad-model"
 FORMAT_VERSION = 2
 
 
@@ -157,7 +157,7 @@ class Model:
             "/history": self.history,
         }
         stated = {
-            "format": FORMAT,
+            "format": MODEL_FORMAT,
             "format_version": FORMAT_VERSION,
             "preset": self.preset,
             "settings": json.dumps(self.settings.as_dict()),

@@ -9,10 +9,11 @@ from typing import Any
 import xarray as xr
 
 from xpad.errors import ModelStoreError, OptionError
-from xpad.model.model import FORMAT, FORMAT_VERSION, Model
+from xpad.model.model import FORMAT_VERSION, Model
 from xpad.model.pipeline import Pipeline
 from xpad.model.version1 import from_version_1
 from xpad.pads.prepare import Preparation
+from xpad.roles.ours import MODEL_FORMAT
 from xpad.settings import Settings
 from xpad.stages.encoders import ENCODERS
 from xpad.stages.k_rules import K_RULES, chosen
@@ -105,7 +106,7 @@ def load_model_at(place: Place) -> Model:
     """Read the model of a store."""
     path, tree = place.url, _opened(place)
     stated = {str(k): v for k, v in tree.attrs.items() if k != "sha256"}
-    if stated.get("format") != FORMAT:
+    if stated.get("format") != MODEL_FORMAT:
         raise ModelStoreError(
             f"{path} is a Zarr store but holds no xpad model; give what model.save wrote, "
             "or the output of xpad cluster"
@@ -170,7 +171,7 @@ def _opened(place: Place) -> xr.DataTree:
     try:
         root = zarr.open_group(**place.zarr_arguments, mode="r", use_consolidated=False)
         # Opened alone: as a child, its coordinates would be merged with those of the results.
-        group = None if root.attrs.get("format") == FORMAT or GROUP not in root else GROUP
+        group = None if root.attrs.get("format") == MODEL_FORMAT or GROUP not in root else GROUP
         return xr.open_datatree(
             path, engine="zarr", consolidated=False, group=group,
             storage_options=place.options or None,

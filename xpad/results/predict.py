@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -129,16 +129,20 @@ def labelled(flux: Flux, model: Model, prefix: str, *, fitted: bool) -> xr.Datas
     labels = columns.isel({column: packing.place("label")})
     if columns.chunks is None and labels.size and not (labels >= 0).any():
         warn_of_no_label(model, prefix)
-    added: dict[Hashable, Any] = {
-        f"{prefix}_{name}": unpacked(columns, model, packing, name, prefix)
-        for name in packing.places
-    }
-    added.update(learned(model, prefix))
+    results = {n: unpacked(columns, model, packing, n, prefix) for n in packing.places}
     if fitted:
-        added[f"{prefix}_split"] = _splits(flux, model, added[f"{prefix}_flag"])
+        results["split"] = _splits(flux, model, results["flag"])
+    return with_results(flux, model, results, prefix)
+
+
+def with_results(
+    flux: Flux, model: Model, results: Mapping[str, xr.DataArray | xr.Variable], prefix: str
+) -> xr.Dataset:
+    """The Dataset of a flux with results of its records, by name, and what the model learned."""
+    named = {f"{prefix}_{name}": values for name, values in results.items()}
     # Without the coordinates that the Dataset has: xarray takes those of a MultiIndex one by one.
-    bare = {n: _without_coords_of(flux.ds, a) for n, a in added.items()}
-    out = storable(without_former(flux.ds, set(added), prefix)).assign(bare)
+    added = {n: _without_coords_of(flux.ds, a) for n, a in (named | learned(model, prefix)).items()}
+    out = storable(without_former(flux.ds, set(added), prefix)).assign(added)
     out.attrs[f"{prefix}_input"] = json.dumps(identity(flux))
     return out.assign_attrs(result_attrs(model, prefix))
 

@@ -86,8 +86,8 @@ def require_finished(out: xr.Dataset, prefix: str = "pad") -> None:
     >>> import xarray as xr
     >>> require_finished(xr.Dataset())
     """
-    stated = json.loads(out.attrs.get(f"{prefix}_input", "{}")).get("variable", "")
-    held = all(name in out for name in stated.split(" + "))
+    names = _flux_names(out, prefix)
+    held = bool(names) and all(name in out for name in names)
     if is_unfinished(out.attrs, prefix) and not held:
         raise RolesError(
             "the store is unfinished and has no catalogue yet: run the same command again, which "
@@ -101,6 +101,11 @@ def settings_of(out: xr.Dataset, prefix: str = "pad") -> Mapping[str, Any]:
     return json.loads(text) if text else {}
 
 
+def input_of(out: xr.Dataset, prefix: str = "pad") -> Mapping[str, Any]:
+    """What identifies the data that a result was made from; see `xpad.model.provenance.identity`."""
+    return json.loads(out.attrs.get(f"{prefix}_input", "{}"))
+
+
 def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
     """The canonical flux of a result, on the grid that its model put it on; lazy.
 
@@ -109,20 +114,7 @@ def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
     RolesError
         The result carries no flux (a store written without it).
     """
-    stated = json.loads(out.attrs.get(f"{prefix}_input", "{}")).get("variable")
-    members = stated.split(" + ") if stated else []
-    if len(members) > 1 and all(m in out for m in members):
-        flux = canonical.flux(assign_roles(out, flux=members))
-    else:
-        try:
-            flux = canonical.flux(out, stated if stated in out else None)
-        except RolesError as err:
-            if stated is None or stated in out:
-                raise
-            raise RolesError(
-                f"{stated}, the flux that this result was made from, is not in the Dataset: leave it there, "
-                "or give flux= (ds.pad.flux has it in the right form)"
-            ) from err
+    flux = _flux_as_given(out, prefix)
     if f"{prefix}_feature" not in out:
         return flux
     settings = Settings.from_dict(settings_of(out, prefix))
@@ -133,3 +125,26 @@ def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
         str(flux.attrs.get("units", "")),
     )
     return on_grid(selected(flux, settings, grid.energy_units), grid)
+
+
+def _flux_as_given(out: xr.Dataset, prefix: str) -> xr.DataArray:
+    """The canonical flux that a result was made from."""
+    names = _flux_names(out, prefix)
+    there = all(name in out for name in names)
+    if there and len(names) > 1:
+        return canonical.flux(assign_roles(out, flux=names))
+    try:
+        return canonical.flux(out, names[0] if names and there else None)
+    except RolesError as err:
+        if there:
+            raise
+        raise RolesError(
+            f"{' + '.join(names)}, the flux that this result was made from, is not in the Dataset: leave "
+            "it there, or give flux= (ds.pad.flux has it in the right form)"
+        ) from err
+
+
+def _flux_names(out: xr.Dataset, prefix: str) -> list[str]:
+    """The variables that were the flux of a result, as far as it says: companions are several."""
+    stated = input_of(out, prefix).get("variable", "")
+    return [stated] if stated in out else stated.split(" + ") if stated else []

@@ -16,7 +16,7 @@ from xpad.errors import OptionError, warn
 from xpad.model.model import Model
 from xpad.model.pipeline import UNUSABLE
 from xpad.pads.quality import FLAG_ATTRS
-from xpad.roles.ours import has_result
+from xpad.roles.ours import prefixes
 from xpad.stages.split import SPLIT_ATTRS
 
 Floats = NDArray[np.float32]
@@ -50,6 +50,15 @@ class RecordVariable:
     dim: str = ""
     size: Callable[[Model], int] = lambda model: 1
     fitted: bool = False
+
+    def sizes(
+        self, records: Mapping[Hashable, int], model: Model, prefix: str
+    ) -> dict[Hashable, int]:
+        """Its dimensions in a result, and their sizes: those of the records, and its own."""
+        own: dict[Hashable, int] = {}
+        if self.dim:
+            own[f"{prefix}_{self.dim}"] = self.size(model)
+        return {**records, **own}
 
 
 def _label(model: Model) -> dict[str, Any]:
@@ -99,6 +108,12 @@ RECORD_VARIABLES: dict[str, RecordVariable] = {
 }
 """What `Pipeline.results` brings of each record, and the split; `predict` and stores allocate by it."""
 
+
+def record_variables(*, fitted: bool) -> dict[str, RecordVariable]:
+    """Those that a result has; with the split where the model was fitted on the data."""
+    return {name: v for name, v in RECORD_VARIABLES.items() if fitted or not v.fitted}
+
+
 OF_CLUSTERS = ("mean", "flux", "positive", "count", "share")
 """Variables of the catalogue, which a result may hold as well."""
 
@@ -114,10 +129,9 @@ class Packing:
     def of(cls, model: Model, *, fitted: bool) -> Packing:
         """Of a model's results; with the split where it was fitted on the data."""
         places, start = {}, 0
-        for variable in RECORD_VARIABLES.values():
-            if fitted or not variable.fitted:
-                places[variable.name] = slice(start, start + variable.size(model))
-                start = places[variable.name].stop
+        for name, variable in record_variables(fitted=fitted).items():
+            places[name] = slice(start, start + variable.size(model))
+            start = places[name].stop
         return cls(places, start)
 
     def pack(self, results: Mapping[str, NDArray[Any]]) -> Floats:
@@ -158,7 +172,7 @@ def without_former(ds: xr.Dataset, names: set[Hashable], prefix: str) -> xr.Data
         A variable or dimension of the user's own has a name that the result needs.
     """
     of_records = {f"{prefix}_{name}" for name in RECORD_VARIABLES}
-    if has_result(ds.attrs, prefix):
+    if prefix in prefixes(ds.attrs):
         made = names | of_records | {f"{prefix}_{name}" for name in OF_CLUSTERS}
         return ds.drop_vars([n for n in ds.variables if n in made])
     needed = names | of_records | {f"{prefix}_mode_index", f"{prefix}_feature"}

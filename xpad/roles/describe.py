@@ -59,13 +59,8 @@ def results(ds: xr.Dataset) -> list[tuple[str, str]]:
             f"{ds.sizes.get(f'{p}_cluster', 0)} clusters, preset {ds.attrs.get(f'{p}_preset')}"
             + (", unfinished: not yet written is -1" if ours.is_unfinished(ds.attrs, p) else ""),
         )
-        for p in prefixes(ds)
+        for p in ours.results(ds)
     ]
-
-
-def prefixes(ds: xr.Dataset) -> list[str]:
-    """How the names of the results begin that a Dataset carries."""
-    return [p for p in ours.prefixes(ds.attrs) if f"{p}_label" in ds]
 
 
 def text(obj: xr.Dataset | xr.DataArray) -> str:

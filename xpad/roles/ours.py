@@ -1,9 +1,15 @@
-"""Results of xpad that a Dataset or a store carries: told by its attributes."""
+"""What xpad wrote: results that a Dataset or a store carries, and models; told by attributes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MODEL_FORMAT = "xpad-model"
+"""What a saved model states as its ``format``."""
 
 _SETTINGS, _PRESET, _UNFINISHED = "_settings", "_preset", "_unfinished"
 
@@ -20,21 +26,34 @@ def prefixes(attrs: Mapping[Any, Any]) -> list[str]:
     return [prefix for prefix in stated if f"{prefix}{_PRESET}" in attrs]
 
 
-def has_result(attrs: Mapping[Any, Any], prefix: str) -> bool:
-    """Whether attributes tell of a result under this prefix."""
-    return prefix in prefixes(attrs)
+def results(ds: xr.Dataset) -> list[str]:
+    """Those prefixes whose labels a Dataset holds.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> out = xr.Dataset({"pad_label": ("time", [0])}, attrs={"pad_settings": "", "pad_preset": ""})
+    >>> results(out), results(out.drop_vars("pad_label"))
+    (['pad'], [])
+    """
+    return [prefix for prefix in prefixes(ds.attrs) if f"{prefix}_label" in ds.variables]
 
 
-def is_unfinished(attrs: Mapping[Any, Any], prefix: str) -> bool:
-    """Whether the labels under this prefix are still being written."""
-    return unfinished(prefix) in attrs
+def is_output(attrs: Mapping[Any, Any]) -> bool:
+    """Whether attributes are those of a store that xpad wrote: a result, or a model."""
+    return attrs.get("format") == MODEL_FORMAT or bool(prefixes(attrs))
 
 
 def unfinished(prefix: str) -> str:
-    """The attribute that says so."""
+    """The attribute which says that the labels under this prefix are still being written."""
     return f"{prefix}{_UNFINISHED}"
 
 
-def any_unfinished(attrs: Iterable[Any]) -> bool:
+def is_unfinished(attrs: Mapping[Any, Any], prefix: str) -> bool:
+    """Whether they are."""
+    return unfinished(prefix) in attrs
+
+
+def any_unfinished(attrs: Mapping[Any, Any]) -> bool:
     """Whether any labels of a store are still being written."""
-    return any(str(name).endswith(_UNFINISHED) for name in attrs)
+    return any(is_unfinished(attrs, prefix) for prefix in prefixes(attrs))

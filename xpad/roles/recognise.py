@@ -17,7 +17,7 @@ from xpad.errors import RolesError
 from xpad.roles import metadata
 from xpad.roles import words as criteria
 from xpad.roles.axes import ROLE_ATTRS, Axis, AxisFinder
-from xpad.roles.ours import prefixes
+from xpad.roles.ours import results
 
 RANK_TEXTS = ("differential flux by its units", "flux by its name", "by its axes only", "named")
 NOT_A_FLUX = 3
@@ -319,10 +319,7 @@ def _allowed(ds: xr.Dataset, finder: AxisFinder, names: tuple[Hashable, ...]) ->
 
 def _is_result(ds: xr.Dataset, name: str) -> bool:
     """Whether a variable was added by `cluster` or `predict`, under whatever prefix."""
-    return any(
-        name.startswith(f"{prefix}_") and f"{prefix}_label" in ds.variables
-        for prefix in prefixes(ds.attrs)
-    )
+    return any(name.startswith(f"{prefix}_") for prefix in results(ds))
 
 
 def _band_groups(ds: xr.Dataset) -> dict[Hashable, tuple[Hashable, ...]]:

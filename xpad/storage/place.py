@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,125 +13,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from xpad.errors import OptionError
-from xpad.roles.ours import prefixes
+from xpad.roles.ours import is_output
+from xpad.storage import paths
 from xpad.storage.scratch import Scratch, file_system
-
-Kind = Callable[[Path], bool]
-
-
-def is_store(path: Path) -> bool:
-    """Whether a folder is a Zarr store that xpad wrote: a result, or a model."""
-    try:
-        attrs = json.loads((path / "zarr.json").read_text()).get("attributes", {})
-    except (OSError, ValueError):
-        return False
-    return is_output(attrs)
-
-
-def is_output(attrs: Mapping[str, Any]) -> bool:
-    """Whether attributes are those of a store that xpad wrote: a result, or a model."""
-    return attrs.get("format") == "xpad-model" or bool(prefixes(attrs))
-
-
-def is_demo(path: Path) -> bool:
-    """Whether a folder is what ``xpad demo`` made."""
-    return is_store(path / "rept.zarr")
-
-
-def local(path: str | os.PathLike[str]) -> Path:
-    """The path, refused where it is a URL.
-
-    Raises
-    ------
-    OptionError
-        It is a URL.
-    """
-    if "://" in str(path):
-        raise OptionError(
-            f"{path} is a URL; xpad writes and reads models and results on local paths"
-        )
-    return Path(path)
-
-
-@contextmanager
-def whole_or_nothing(
-    target: str | os.PathLike[str], *, overwrite: bool, kind: Kind = is_store
-) -> Iterator[Path]:
-    """A path to write to, which becomes `target` when all went well and vanishes otherwise.
-
-    Parameters
-    ----------
-    target : path
-        Where the output is to stand.
-    overwrite : bool
-        Replace what stands there, if it is one of our own kind.
-    kind : callable
-        Tells whether a folder is of that kind.
-
-    Raises
-    ------
-    OptionError
-        See `require_free`.
-    """
-    target = local(target)
-    require_free(target, overwrite=overwrite, kind=kind)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    remove(part)
-    try:
-        yield part
-        remove(target)
-        part.rename(target)
-    except BaseException:
-        remove(part)
-        raise
-
-
-def require_free(target: Path, *, overwrite: bool, kind: Kind = is_store) -> None:
-    """Refuse a place that is taken, or that cannot be.
-
-    Raises
-    ------
-    OptionError
-        Something is there and `overwrite` is not set, or what is there is of another kind
-        (never deleted), or its folder does not exist.
-    """
-    if target.exists():
-        if not overwrite:
-            raise OptionError(
-                f"{target} exists; give another name, or overwrite=True (--overwrite) to replace it"
-            )
-        empty = target.is_dir() and not any(target.iterdir())
-        if not empty and not kind(target):
-            raise OptionError(
-                f"{target} exists and is not an output of xpad, so it is not replaced; "
-                "give another name"
-            )
-    elif any((folder / "zarr.json").exists() for folder in target.resolve().parents):
-        raise OptionError(f"{target} lies inside another Zarr store; give a place outside it")
-    else:
-        require_folder(target)
-
-
-def require_folder(target: Path) -> None:
-    """Refuse a place whose folder does not exist.
-
-    Raises
-    ------
-    OptionError
-    """
-    if not target.parent.is_dir():
-        raise OptionError(
-            f"the folder {target.parent} does not exist, so {target.name} cannot be written"
-        )
-
-
-def remove(path: Path) -> None:
-    """Delete a file or a folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
 
 UNFINISHED = ".unfinished"
 """Ending of the folder beside a store that is not finished."""
@@ -177,18 +60,18 @@ class Place:
         """``store`` and ``storage_options``, as zarr and xarray take them."""
         return {"store": self.url, "storage_options": self.options or None}
 
-    def attrs(self) -> dict[str, Any] | None:
-        """Attributes of the root group; None where there is no Zarr store of version 3."""
+    def is_ours(self) -> bool:
+        """Whether a Zarr store stands there that xpad wrote: a result, or a model."""
         try:
             text = (
                 (self.local / "zarr.json").read_text()
                 if self.local is not None
                 else self._files().cat_file("zarr.json").decode()
             )
-            found: dict[str, Any] = json.loads(text).get("attributes", {})
+            attrs: dict[str, Any] = json.loads(text).get("attributes", {})
         except (OSError, ValueError):
-            return None
-        return found
+            return False
+        return is_output(attrs)
 
     def require_apart(self, sources: Iterable[str]) -> None:
         """Refuse a place that is a source of the data, or holds one, or lies in one.
@@ -219,35 +102,37 @@ class Place:
         if self.local is None:
             self._names()
 
-    def _names(self) -> list[str]:
-        """What lies at a URL."""
-        try:
-            return [str(name) for name in self._files().ls("", detail=False)]
-        except FileNotFoundError:
-            return []
-        except OptionError:
-            raise
-        except Exception as err:  # every file system has errors of its own
-            raise OptionError(
-                f"{self.url} cannot be reached ({type(err).__name__}: {err})"
-            ) from err
-
     def require_free(self, *, overwrite: bool) -> None:
-        """Refuse a place that is taken, or that cannot be; see `xpad.storage.place.require_free`."""
+        """Refuse a place that is taken, or that cannot be.
+
+        Raises
+        ------
+        OptionError
+            See `xpad.storage.paths.require_free`.
+        """
         if self.local is not None:
-            require_free(self.local, overwrite=overwrite)
+            paths.require_free(self.local, overwrite=overwrite, ours=self.is_ours)
+        elif self._names():
+            paths.require_replaceable(self.url, overwrite=overwrite, ours=self.is_ours)
+
+    @contextmanager
+    def replaced(self, *, overwrite: bool) -> Iterator[Place]:
+        """A place to write to that becomes this one: all at once where it is local.
+
+        Raises
+        ------
+        OptionError
+            See `require_free`.
+        """
+        if self.local is not None:
+            with paths.whole_or_nothing(
+                self.local, overwrite=overwrite, ours=self.is_ours
+            ) as part:  # fmt: skip
+                yield Place(str(part))
             return
-        if not self._names():
-            return
-        if not overwrite:
-            raise OptionError(
-                f"{self.url} exists; give another name, or overwrite=True (--overwrite) to replace it"
-            )
-        if not is_output(self.attrs() or {}):
-            raise OptionError(
-                f"{self.url} exists and is not an output of xpad, so it is not replaced; "
-                "give another name"
-            )
+        self.require_free(overwrite=overwrite)
+        self.remove()
+        yield self
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -261,7 +146,7 @@ class Place:
         if self.local is None:
             yield
             return
-        require_folder(self.local)
+        paths.require_folder(self.local)
         lock = FileLock(f"{self.url}.lock")
         try:
             lock.acquire(timeout=0)
@@ -281,13 +166,26 @@ class Place:
     def remove(self) -> None:
         """Delete the store, if it is there."""
         if self.local is not None:
-            remove(self.local)
+            paths.remove(self.local)
             return
         Scratch(self.url, self.options).remove()
 
     def beside(self, ending: str) -> Scratch:
         """A folder beside the store, whose name begins like the store's."""
         return Scratch(self.url + ending, self.options)
+
+    def _names(self) -> list[str]:
+        """What lies at a URL."""
+        try:
+            return [str(name) for name in self._files().ls("", detail=False)]
+        except FileNotFoundError:
+            return []
+        except OptionError:
+            raise
+        except Exception as err:  # every file system has errors of its own
+            raise OptionError(
+                f"{self.url} cannot be reached ({type(err).__name__}: {err})"
+            ) from err
 
     def _files(self) -> Any:
         from fsspec.implementations.dirfs import DirFileSystem

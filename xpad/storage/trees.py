@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.storage.place import Place, whole_or_nothing
+from xpad.storage.place import Place
 
 Nodes = dict[str, xr.Dataset]
 PathLike = str | os.PathLike[str]
@@ -31,14 +31,8 @@ def save_tree(
     OptionError
         `path` exists and `overwrite` is not set, or is no Zarr store.
     """
-    place = Place.of(path, storage_options)
-    if place.local is None:
-        place.require_free(overwrite=overwrite)
-        place.remove()
-        write_tree(tree, place)
-        return
-    with whole_or_nothing(path, overwrite=overwrite) as part:
-        write_tree(tree, Place(str(part)))
+    with Place.of(path, storage_options).replaced(overwrite=overwrite) as part:
+        write_tree(tree, part)
 
 
 def write_tree(tree: xr.DataTree, place: Place, group: str = "") -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.fitting.splitter import Splitter
+from xpad.compute.records import ROWS
+from xpad.fitting.splitter import Splitter, splitter
+from xpad.model.model import Model
 from xpad.model.pipeline import UNUSABLE, Pipeline
 from xpad.pads.blocks import Block, PadRecords
 from xpad.pads.dims import record_dims, time_dim
+from xpad.pads.flux import Flux
 from xpad.pads.quality import OK
 from xpad.results.variables import Packing
 from xpad.statistics.sums import Sums, Tally
@@ -69,30 +73,98 @@ class Layout:
         for start in range(0, self.size, self.region):
             yield slice(start, min(start + self.region, self.size))
 
+    def chunks(self, sizes: Mapping[Hashable, int]) -> dict[Hashable, int]:
+        """Lengths of the chunks of a variable of these sizes in the store."""
+        return {d: self.chunk if d == self.dim else max(n, 1) for d, n in sizes.items()}
 
-def labelled_region(
-    records: PadRecords,
-    layout: Layout,
-    at: slice,
-    pipeline: Pipeline,
-    packing: Packing,
-    split: Splitter | None,
-    pool: Executor | None = None,
-) -> tuple[xr.DataArray, Tally]:
-    """All results of a region's records, side by side on ``column``, and their sums."""
-    part, k = records.part(layout.dim, at), len(pipeline.labeller.centres)
-    axis = [str(d) for d in records.dims].index(layout.time_dim)
-    found = part.run(
-        label_block, name="xpad-label", pool=pool, pipeline=pipeline, packing=packing, split=split,
-        sizes=records.records.whole, axis=axis, run=layout.run,
-    )  # fmt: skip
-    columns = np.empty((int(np.prod(part.shape)), packing.size), dtype=np.float32)
-    tally = Tally.none(k, *pipeline.preparation.grid.shape)
-    for where, (own, sums) in zip(part.places(), found, strict=True):
-        columns[where] = own
-        tally = tally + sums
-    shaped = columns.reshape(*part.shape, columns.shape[1])
-    return xr.DataArray(shaped, dims=(*records.dims, "column")), tally
+    def nothing(self, sizes: Mapping[Hashable, int], dtype: Any) -> Any:
+        """An array of these sizes, in the chunks of the store, that is never computed."""
+        import dask.array as da
+
+        return da.zeros(
+            tuple(sizes.values()), chunks=tuple(self.chunks(sizes).values()), dtype=dtype
+        )
+
+    def where(self, dims: Sequence[Hashable], at: slice) -> tuple[slice, ...]:
+        """A range along `dim`, as an index of a variable of these dimensions."""
+        return tuple(at if d == self.dim else slice(None) for d in dims)
+
+
+def in_chunks(flux: Flux) -> Flux:
+    """The flux and its data, chunked along their longest dimension where they are in memory."""
+    ds = flux.ds
+    if any(v.chunks is not None for v in ds.variables.values()):
+        return flux
+    longest = max(ds.sizes, key=lambda d: ds.sizes[d])
+    cut = {longest: min(ds.sizes[longest], ROWS)}
+    own = cut if longest in flux.record_dims else {}
+    return replace(flux, array=flux.array.chunk(own), ds=ds.chunk(cut))
+
+
+class Labelled(NamedTuple):
+    """What is written about a region.
+
+    Attributes
+    ----------
+    columns : (record…, column) DataArray
+        All results of its records, side by side as the packing has them.
+    sums : Tally
+        Over its records.
+    """
+
+    columns: xr.DataArray
+    sums: Tally
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What labels the records of a flux, region by region.
+
+    Attributes
+    ----------
+    records : PadRecords
+    layout : Layout
+    pipeline : Pipeline
+    packing : Packing
+        Of the results.
+    split : Splitter or None
+        Where the model was fitted on these records.
+    """
+
+    records: PadRecords
+    layout: Layout
+    pipeline: Pipeline
+    packing: Packing
+    split: Splitter | None
+
+    @classmethod
+    def of(cls, flux: Flux, layout: Layout, model: Model, *, fitted: bool) -> Labelling:
+        """With a model, which was fitted on the flux or on another."""
+        split = splitter(flux, model.settings, model.provenance["split"]) if fitted else None
+        packing = Packing.of(model, fitted=fitted)
+        return cls(flux.records(), layout, model.pipeline, packing, split)
+
+    def region(self, at: slice, pool: Executor | None = None) -> Labelled:
+        """Label the records of a region; this computes, once."""
+        part = self.records.part(self.layout.dim, at)
+        axis = [str(d) for d in self.records.dims].index(self.layout.time_dim)
+        found = part.run(
+            label_block, name="xpad-label", pool=pool, pipeline=self.pipeline,
+            packing=self.packing, split=self.split, sizes=self.records.records.whole, axis=axis,
+            run=self.layout.run,
+        )  # fmt: skip
+        columns = np.empty((int(np.prod(part.shape)), self.packing.size), dtype=np.float32)
+        total = self.no_sums()
+        for where, (own, sums) in zip(part.places(), found, strict=True):
+            columns[where] = own
+            total = total + sums
+        shaped = columns.reshape(*part.shape, columns.shape[1])
+        return Labelled(xr.DataArray(shaped, dims=(*self.records.dims, "column")), total)
+
+    def no_sums(self) -> Tally:
+        """The sums over no records."""
+        k, grid = len(self.pipeline.labeller.centres), self.pipeline.preparation.grid
+        return Tally.none(k, *grid.shape)
 
 
 def label_block(

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
-from xarray.indexes import PandasMultiIndex
 
 from xpad.compute.progress import Progress
-from xpad.errors import OptionError
 from xpad.fitting.fit import fit_flux, selected_flux
 from xpad.fitting.resources import FIT_OPTIONS, FitOptions, require_resources, separated, workspace
 from xpad.model.model import Model
 from xpad.model.provenance import configuration, identity
 from xpad.pads.dims import require_records
+from xpad.pads.flux import Flux
 from xpad.results.predict import flux_for
-from xpad.results.variables import require_prefix
+from xpad.results.variables import require_prefix, warn_of_no_label
 from xpad.roles.recognise import as_dataset
 from xpad.settings import DEFAULT_PRESET, Settings, chosen, lists
+from xpad.statistics.catalogue import catalogue_of
+from xpad.statistics.spectrogram import quicklook_of
+from xpad.statistics.sums import Tally
 from xpad.storage.place import Place
-from xpad.writing.store import Output
+from xpad.storage.unstorable import require_storable
+from xpad.writing.contents import Contents
+from xpad.writing.labelling import label_regions
+from xpad.writing.regions import Labelling, Layout, in_chunks
+from xpad.writing.store import Store
+from xpad.writing.unfinished import Unfinished, begun
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -109,28 +118,21 @@ def cluster_to_zarr(
     own, resources = separated(options)
     preset, settings = chosen(preset, own, settings)
     require_resources(resources)
-    ds = as_dataset(obj)
-    _require_plain_indexes(ds)
-    _require_names(ds)
-    _require_times(ds)
-    flux = selected_flux(ds, variable, settings)
-    place = Place.of(store, resources.get("storage_options"))
-    place.require_apart(_sources(obj))
-    stated = configuration(preset, settings, identity(flux))
-    stated |= {"prefix": prefix, "keep_flux": keep_flux}
-    shown = Progress(progress)
-    with place.alone():
-        output = Output.begun(place, stated, prefix, overwrite=overwrite)
-        model = output.model()
+    require_storable(as_dataset(obj))
+    flux = selected_flux(obj, variable, settings)
+    place = _place_apart(obj, store, resources.get("storage_options"))
+    wanted = _Wanted(flux, prefix, keep_flux, Progress(progress))
+    with begun(place, wanted.stated(preset, settings), overwrite=overwrite) as run:
+        model = run.model()
         if model is None:
-            resources.setdefault("checkpoint", output.work.below("fit").url)
-            with workspace(**resources) as space, output.cleared_unless_worth_it():
+            resources.setdefault("checkpoint", run.fit.url)
+            with workspace(**resources) as space, run.forgotten_where_a_fit_comes_to_nothing():
                 if overwrite:
                     space.checkpoint.remove()
-                model = fit_flux(flux, preset, settings, space, shown)
-            output.keep(model)
+                model = fit_flux(flux, preset, settings, space, wanted.progress)
+            run.keep_model(model)
             space.checkpoint.remove()
-        return output.write(flux, model, keep_flux=keep_flux, fitted=True, progress=shown)
+        return wanted.written(run, model, fitted=True)
 
 
 def predict_to_zarr(
@@ -177,61 +179,66 @@ def predict_to_zarr(
     dtype('int16')
     """
     require_prefix(prefix)
-    given = as_dataset(obj)
-    _require_plain_indexes(given)
-    _require_names(given)
-    _require_times(given)
+    require_storable(as_dataset(obj))
     flux = flux_for(model, obj, variable)
     require_records(flux.array)
-    place = Place.of(store, storage_options)
-    place.require_apart(_sources(obj))
-    stated = configuration(model.preset, model.settings, identity(flux))
-    stated |= {"prefix": prefix, "keep_flux": keep_flux, "model": model.digest}
-    with place.alone():
-        output = Output.begun(place, stated, prefix, overwrite=overwrite)
-        output.keep(model)
-        return output.write(
-            flux, model, keep_flux=keep_flux, fitted=False, progress=Progress(progress)
+    place = _place_apart(obj, store, storage_options)
+    wanted = _Wanted(flux, prefix, keep_flux, Progress(progress))
+    stated = wanted.stated(model.preset, model.settings) | {"model": model.digest}
+    with begun(place, stated, overwrite=overwrite) as run:
+        run.keep_model(model)
+        return wanted.written(run, model, fitted=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """What is to be written, whichever way labels come about."""
+
+    flux: Flux
+    prefix: str
+    keep_flux: bool
+    progress: Progress
+
+    def stated(self, preset: str, settings: Settings) -> dict[str, Any]:
+        """All that the store depends on: what is begun with one is not gone on with another."""
+        own = {"prefix": self.prefix, "keep_flux": self.keep_flux}
+        return configuration(preset, settings, identity(self.flux)) | own
+
+    def written(self, run: Unfinished, model: Model, *, fitted: bool) -> xr.Dataset:
+        """Write the regions that are not yet there, then what is made of all of them."""
+        flux, begun_with = in_chunks(self.flux), run.layout()
+        layout = begun_with or Layout.of(flux.array)
+        contents = Contents.of(
+            flux, model, layout, self.prefix, fitted=fitted, keep_flux=self.keep_flux
         )
+        store = Store(run.place, contents)
+        if begun_with is None or not store.stands():
+            run.forget_regions()  # whatever of them the store held is gone
+            store.begin(model)
+            run.keep_layout(layout)
+        labelling = Labelling.of(flux, layout, model, fitted=fitted)
+        label_regions(labelling, store.opened(), run, self.progress)
+        total = reduce(add, run.sums(), labelling.no_sums())
+        if layout.size and not total.count.any():
+            warn_of_no_label(model, self.prefix)
+        store.finish(None if self.keep_flux else self._summary(total, flux, layout, model))
+        run.remove()
+        return store.reopened(self.flux.ds)
+
+    def _summary(self, total: Tally, flux: Flux, layout: Layout, model: Model) -> xr.Dataset:
+        """The catalogue and the spectrogram, for those who look at a store without its flux."""
+        entries = catalogue_of(total, model.grid, self.prefix)
+        spectrum = quicklook_of(total, flux.array, model.grid, layout.run, self.prefix)
+        return xr.merge([entries, spectrum], combine_attrs="override")
 
 
-def _sources(obj: xr.Dataset | xr.DataArray) -> list[str]:
-    """The files or stores that data were opened from, as far as they say."""
-    found = obj.encoding.get("source", [])
-    return [found] if isinstance(found, str) else [str(source) for source in found]
-
-
-def _require_plain_indexes(ds: xr.Dataset) -> None:
-    """Refuse an index of several levels, which no file can hold."""
-    for dim in ds.dims:
-        if isinstance(ds.xindexes.get(dim), PandasMultiIndex):
-            raise OptionError(
-                f"the dimension {dim!r} has a MultiIndex, which no store can hold; "
-                f"ds.reset_index({dim!r}) keeps its levels as coordinates"
-            )
-
-
-def _require_times(ds: xr.Dataset) -> None:
-    """Refuse times that nanoseconds cannot count: xarray could not read the store back."""
-    low, high = np.datetime64("1678-01-01", "s"), np.datetime64("2262-01-01", "s")
-    for name, variable in ds.variables.items():
-        if variable.dtype.kind != "M" or variable.chunks is not None:
-            continue
-        if np.datetime_data(variable.dtype)[0] == "ns":
-            continue
-        seconds = variable.values.astype("datetime64[s]")
-        if ((seconds < low) | (seconds >= high)).any():
-            raise OptionError(
-                f"{name} has times outside of 1678 to 2261, which a store cannot hold as times; if they "
-                f"are fill values, replace them: ds.assign_coords({name}=ds.{name}.where(...))"
-            )
-
-
-def _require_names(ds: xr.Dataset) -> None:
-    """Refuse names of variables that are no names in a Zarr store."""
-    for name in ds.variables:
-        if not isinstance(name, str) or "/" in name or not name.strip(".") or name.startswith("__"):
-            raise OptionError(
-                f"the variable {name!r} has a name that a Zarr store cannot hold; rename it: "
-                f"ds.rename({{{name!r}: ...}})"
-            )
+def _place_apart(
+    obj: xr.Dataset | xr.DataArray,
+    store: str | PathLike[str],
+    storage_options: Mapping[str, Any] | None,
+) -> Place:
+    """The place of a store; refused where it and the files that data were opened from are one."""
+    place = Place.of(store, storage_options)
+    sources = obj.encoding.get("source", [])
+    place.require_apart([sources] if isinstance(sources, str) else map(str, sources))
+    return place
