@@ -73,7 +73,8 @@ def test_each_public_name_is_what_its_module_defines():
         found = getattr(xpad, name)
         if inspect.isfunction(found) or inspect.isclass(found):
             assert found is getattr(import_module(home), name)
-            assert (found.__module__, found.__name__) == (home, name)
+            assert found.__name__ == name
+            assert f"{found.__module__}.".startswith(f"{home}.")  # itself, or the face of it
         else:
             assert found is (xpad.plot if name == "plot" else xpad.settings.PRESETS)
 
@@ -170,7 +171,7 @@ def test_the_overloads_that_mypy_reads_are_those_of_the_function():
     assert len(theirs) == 2
 
 
-def test_arguments_arrive(monkeypatch):
+def test_arguments_arrive():
     def taken(obj, *args, **options):
         return obj, args, options
 
