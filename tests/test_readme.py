@@ -1,6 +1,7 @@
 """What the README and the docs show runs as it stands there."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,33 @@ def test_method_page_figures_are_those_its_code_prints(capsys):
     assert list(scatter.values()) == pytest.approx(told, abs=0.006)
 
 
-@pytest.mark.parametrize("name", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))],
+)
 def test_links_to_files_lead_somewhere(name):
     page = ROOT / name
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_contributing_names_what_is_there():
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    told = {name for name in re.findall(r"`([\w./]+/[\w./]*)`", page) if "NEW" not in name}
+    assert len(told) > 20
+    for name in told - {"xpad/", "docs/"}:
+        assert (ROOT / name).exists() or (ROOT / "xpad" / name).exists(), name
+    entries = re.findall(r"^\| `(\w+)`, `xpad/([\w/]+).py` \|", page, re.MULTILINE)
+    assert len(entries) == 8
+    for table, module in entries:
+        where = module.removesuffix("/__init__").replace("/", ".")
+        assert hasattr(import_module(f"xpad.{where}"), table), table
+
+
+def test_every_lane_is_told_of():
+    lanes = re.findall(
+        r"^@nox.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE
+    )
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    assert set(lanes) == {"quick", *re.findall(r"nox -s (\w+)", page)}

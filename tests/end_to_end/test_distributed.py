@@ -3,6 +3,7 @@
 import os
 import warnings
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -29,7 +30,9 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def cluster():
     """Two worker processes, spawned, with a nanny each that starts a dead one again."""
-    with warnings.catch_warnings():
+    # Without a worker left, a test fails instead of waiting for ever.
+    limit = dask.config.set({"distributed.scheduler.no-workers-timeout": "120s"})
+    with limit, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made_here = distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,

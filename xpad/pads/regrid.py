@@ -266,5 +266,5 @@ def require_one_grid(flux: xr.DataArray) -> None:
             raise GridMismatchError(
                 f"the {dim} of {flux.name or 'the flux'} changes from record to record "
                 f"({dim}_table), and a mean needs one grid: "
-                "put it on one with xpad.statistics.on_one_grid(flux)"
+                "put it on one with xpad.pads.regrid.on_one_grid(flux)"
             )
