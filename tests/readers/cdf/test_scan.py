@@ -64,7 +64,8 @@ def assert_header_equals_cdflib(path: Path) -> None:
     cdf = cdflib.CDF(path, string_encoding="latin-1")
     info = cdf.cdf_info()
     names = [*info.rVariables, *info.zVariables]
-    found = read_header(str(path)).variables
+    with uncompressed(str(path)) as stored:
+        found = read_header(str(path), stored).variables
     assert list(found) == [name.strip() for name in names]
     assert names
     for name in names:
