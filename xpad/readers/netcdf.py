@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import ReaderError
+from xpad.errors import ReaderError, told_as
 from xpad.readers import times
 from xpad.readers.joining import join, select
 from xpad.readers.sources import first_bytes
@@ -118,18 +118,11 @@ def _rename_dims(variable: xr.Variable, names: Mapping[str, str]) -> xr.Variable
 def _open_one(path: str) -> xr.Dataset:
     is_hdf5 = first_bytes(path).startswith(b"\x89HDF")
     options: dict[str, Any] = {"decode_timedelta": False, "chunks": None, "cache": False}
-    try:
+    with told_as(path, lambda error: _unreadable(path, error)):
         if is_hdf5:
             groups = xr.open_groups(path, engine="h5netcdf", **options)
         else:
             groups = {"/": xr.open_dataset(path, **options)}
-    except ReaderError:
-        raise
-    except Exception as error:
-        raise ReaderError(
-            f"{path} cannot be read as netCDF: {type(error).__name__}: {error}. It is damaged or "
-            f"truncated, or of a kind that xarray.open_dataset does not read."
-        ) from error
     dataset = flatten(groups)
     if not dataset.variables:
         raise ReaderError(f"{path} holds no variables.")
@@ -142,6 +135,13 @@ def _open_one(path: str) -> xr.Dataset:
     coordinates = {name: decoded[name] for name in decoded if name in dataset.coords}
     values = {name: decoded[name] for name in decoded if name not in dataset.coords}
     return dataset.assign(values).assign_coords(coordinates)
+
+
+def _unreadable(path: str, error: Exception) -> ReaderError:
+    return ReaderError(
+        f"{path} cannot be read as netCDF: {type(error).__name__}: {error}. It is damaged or "
+        f"truncated, or of a kind that xarray.open_dataset does not read."
+    )
 
 
 def _plain_times(variable: xr.Variable) -> xr.Variable:

@@ -7,7 +7,7 @@ from typing import Any
 
 import xarray as xr
 
-from xpad.errors import ReaderError, notice
+from xpad.errors import ReaderError, told_as, warn
 from xpad.readers.joining import join, select
 from xpad.roles.ours import any_unfinished
 from xpad.storage.storable import storable
@@ -39,24 +39,24 @@ def read_zarr(paths: Sequence[str], variable: str | Collection[str] | None = Non
 
 def _open_one(path: str) -> xr.Dataset:
     options: dict[str, Any] = {"chunks": None, "cache": False, "decode_timedelta": False}
-    try:
+    with told_as(path, lambda error: _unreadable(path, error)):
         try:
             dataset = xr.open_dataset(path, engine="zarr", consolidated=True, **options)
         except (ValueError, KeyError):  # it has no consolidated metadata
             dataset = xr.open_dataset(path, engine="zarr", consolidated=False, **options)
-    except Exception as error:
-        raise ReaderError(
-            f"{path} cannot be read as a Zarr store: {type(error).__name__}: {error}."
-        ) from error
     if not dataset.variables:
         raise ReaderError(
             f"{path} holds no variables at its root. If it is a saved model, open it with "
             f"xpad.load_model({path!r})."
         )
     if any_unfinished(dataset.attrs):
-        notice(
+        warn(
             f"{path} is unfinished: its labels are still being written, or the run that wrote them "
             "was cut off; the same call again goes on from there. Records not yet written have "
             "label -1."
         )
     return dataset
+
+
+def _unreadable(path: str, error: Exception) -> ReaderError:
+    return ReaderError(f"{path} cannot be read as a Zarr store: {type(error).__name__}: {error}.")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from xpad.errors import OptionError
+from xpad.errors import OptionError, told_as
 from xpad.roles.ours import is_output
 from xpad.storage import paths
 from xpad.storage.scratch import Scratch, file_system
@@ -176,16 +176,13 @@ class Place:
 
     def _names(self) -> list[str]:
         """What lies at a URL."""
-        try:
+
+        def unreachable(err: Exception) -> OptionError:  # every file system has errors of its own
+            return OptionError(f"{self.url} cannot be reached ({type(err).__name__}: {err})")
+
+        with told_as(self.url, unreachable), suppress(FileNotFoundError):
             return [str(name) for name in self._files().ls("", detail=False)]
-        except FileNotFoundError:
-            return []
-        except OptionError:
-            raise
-        except Exception as err:  # every file system has errors of its own
-            raise OptionError(
-                f"{self.url} cannot be reached ({type(err).__name__}: {err})"
-            ) from err
+        return []
 
     def _files(self) -> Any:
         from fsspec.implementations.dirfs import DirFileSystem

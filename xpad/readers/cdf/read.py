@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from xarray.core import indexing
 
 from xpad.compute.chunks import chunk_length
-from xpad.errors import OptionError, ReaderError, notice
+from xpad.errors import OptionError, ReaderError, warn
 from xpad.readers.cdf.header import Header, read_header
 from xpad.readers.cdf.layout import Entry, Layout, attributes, lay_out
 from xpad.readers.cdf.records import named_errors, read_records
@@ -94,7 +94,7 @@ def read_cdf(
     dataset.attrs = {**global_attrs, **dataset.attrs}
     if skipped:
         dataset.attrs["xpad_skipped"] = [line.split(": ")[0] for line in skipped]
-        notice(
+        warn(
             f"{len(skipped)} of {len(paths)} files could not be read and are left out (see "
             f"attrs['xpad_skipped']). The first: {skipped[0]}"
         )
@@ -240,7 +240,7 @@ def _leave_out_faulty(layout: Layout, scans: Sequence[Scan], asked: Sequence[str
     if faulty:
         name, (path, fault) = next(iter(faulty.items()))
         more = f"; likewise {', '.join(list(faulty)[1:])}" if len(faulty) > 1 else ""
-        notice(
+        warn(
             f"Variable {name!r} {fault} in {path} and is left out{more}. Name the variables you "
             f"need with variable=… to make that an error."
         )
@@ -379,7 +379,7 @@ def _warn_of_packed_files(scans: Sequence[Scan]) -> None:
             if len(scans) == 1
             else f"{len(packed)} of {len(scans)} files (the first: {packed[0]}) are"
         )
-        notice(
+        warn(
             f"{which} compressed as a whole, which is slow: all of a file is decompressed into a "
             f"temporary folder before anything of it can be read. If you need them more than once, "
             f"convert them with NASA's cdfconvert to compression by variable, or write the Dataset "
@@ -408,4 +408,4 @@ def _warn_of_times(dataset: xr.Dataset, layout: Layout) -> None:
         if found:
             remarks.append(f"{dim}: {', '.join(found)}")
     if remarks:
-        notice(f"Unusual times ({'; '.join(remarks)}). The records are kept as they stand.")
+        warn(f"Unusual times ({'; '.join(remarks)}). The records are kept as they stand.")

@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.errors import ReaderError, notice
+from xpad.errors import ReaderError, warn
 from xpad.readers import times
 from xpad.readers.das2.stream import _BINARY, Packets, Plane, _packets
 from xpad.storage.storable import storable
@@ -121,7 +121,7 @@ def read_das2(
                 raise
             skipped.append(path)
             reason = str(error)
-            notice(f"A file cannot be read and is left out: {reason}")
+            warn(f"A file cannot be read and is left out: {reason}")
     if not quantities:
         raise ReaderError(f"None of the {len(paths)} files can be read. {reason}")
     dataset = _dataset(_joined(quantities))
