@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from xarray.core import indexing
 
 from xpad.compute.chunks import chunk_length
+from xpad.compute.times import warn_of_unusual_times
 from xpad.errors import OptionError, ReaderError, warn
 from xpad.readers.cdf.header import Header, read_header
 from xpad.readers.cdf.layout import Entry, Layout, attributes, lay_out
@@ -99,7 +100,8 @@ def read_cdf(
             f"attrs['xpad_skipped']). The first: {skipped[0]}"
         )
     _warn_of_packed_files(scans)
-    _warn_of_times(dataset, layout)
+    records = [dim for dim in layout.epochs if dim in dataset.indexes]
+    warn_of_unusual_times({dim: dataset.indexes[dim].to_numpy() for dim in records})
     return storable(dataset)
 
 
@@ -385,27 +387,3 @@ def _warn_of_packed_files(scans: Sequence[Scan]) -> None:
             f"convert them with NASA's cdfconvert to compression by variable, or write the Dataset "
             f"with to_zarr and open that."
         )
-
-
-def _warn_of_times(dataset: xr.Dataset, layout: Layout) -> None:
-    """Say, once, what is unusual about the times; none of it is an error."""
-    remarks = []
-    for dim in layout.epochs:
-        if dim not in dataset.indexes:
-            continue
-        values = dataset.indexes[dim].to_numpy()
-        is_missing = np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
-        valid = values[~is_missing] if is_missing.any() else values
-        found = []
-        if is_missing.any():
-            found.append(f"{int(is_missing.sum())} missing (NaT)")
-        if (valid[1:] < valid[:-1]).any():
-            found.append("not in ascending order")
-            valid = np.sort(valid)
-        repeated = int((valid[1:] == valid[:-1]).sum())
-        if repeated:
-            found.append(f"{repeated} duplicate")
-        if found:
-            remarks.append(f"{dim}: {', '.join(found)}")
-    if remarks:
-        warn(f"Unusual times ({'; '.join(remarks)}). The records are kept as they stand.")
