@@ -11,15 +11,20 @@ import xarray as xr
 
 from xpad.errors import ReaderError, told_as
 from xpad.readers import times
-from xpad.readers.joining import join, select
-from xpad.readers.sources import first_bytes
-from xpad.storage.storable import storable
+from xpad.readers.joining import read_each
+from xpad.readers.paths import first_bytes
 
 #: Units that mean seconds since 1970, in words that CF does not know.
 _POSIX = frozenset({"posixtime", "posix time", "unixtime", "unix time"})
 
 
-def read_netcdf(paths: Sequence[str], variable: str | Collection[str] | None = None) -> xr.Dataset:
+def read_netcdf(
+    paths: Sequence[str],
+    variable: str | Collection[str] | None = None,
+    *,
+    on_error: str = "raise",
+    drop_variables: Collection[str] = (),
+) -> xr.Dataset:
     """Open netCDF files lazily; groups are flattened into one Dataset.
 
     Parameters
@@ -29,6 +34,10 @@ def read_netcdf(paths: Sequence[str], variable: str | Collection[str] | None = N
         first dimension of the first variable, in the order of their first values.
     variable : str or several, optional
         Keep these and the variables of the same records that have no further dimension.
+    on_error : {"raise", "skip"}
+        As for `xpad.open_dataset`.
+    drop_variables : collection of str
+        Variables to leave out.
 
     Returns
     -------
@@ -43,8 +52,7 @@ def read_netcdf(paths: Sequence[str], variable: str | Collection[str] | None = N
     ReaderError
         If a file cannot be read.
     """
-    dataset = join([_open_one(path) for path in paths], paths)
-    return storable(select(dataset, variable, paths[0]))
+    return read_each(_open_one, paths, variable, on_error=on_error, drop_variables=drop_variables)
 
 
 def flatten(groups: Mapping[str, xr.Dataset]) -> xr.Dataset:

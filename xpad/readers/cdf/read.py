@@ -11,8 +11,7 @@ from __future__ import annotations
 import difflib
 import functools
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,13 +22,14 @@ from xarray.core import indexing
 
 from xpad.compute.chunks import chunk_length
 from xpad.compute.times import warn_of_unusual_times
-from xpad.errors import OptionError, ReaderError, warn
+from xpad.errors import ReaderError, warn
 from xpad.readers.cdf.header import Header, read_header
 from xpad.readers.cdf.layout import Entry, Layout, attributes, lay_out
 from xpad.readers.cdf.records import named_errors, read_records
 from xpad.readers.cdf.scan import Known, Scan, Scans, same, scan_file
 from xpad.readers.cdf.unpacked import uncompressed
 from xpad.readers.lazy import RecordArray, TableArray
+from xpad.readers.skipping import Skipping
 from xpad.storage.storable import storable
 
 _log = logging.getLogger("xpad.readers.cdf.read")
@@ -72,33 +72,24 @@ def read_cdf(
         If a file is not a CDF file, or is truncated or damaged; if a variable that was asked for
         is missing; if two files have axes of different lengths.
     """
-    if on_error not in ("raise", "skip"):
-        raise OptionError(f"on_error={on_error!r} is not possible; use 'raise' or 'skip'.")
+    skipping = Skipping(paths, on_error)
     asked = [variable] if isinstance(variable, str) else list(variable or [])
-    skipped: list[str] = []
-    tolerate = functools.partial(_tolerate, on_error=on_error, skipped=skipped)
-    template, names, global_attrs = _template(paths, tolerate)
+    template, names, global_attrs = _template(paths, skipping)
     layout = lay_out(template.variables, names)
     _select(layout, names, asked, drop_variables, template.path)
 
     found = Scans()
     known: Known = {}
     for path in paths:
-        with tolerate(path):
+        with skipping.tolerate(path):
             found.add(scan_file(path, layout, known))
+    skipping.require_some()
     scans, record_times = found.in_time_order()
-    if not scans:
-        raise ReaderError(f"None of the {len(paths)} files can be read; the first: {skipped[0]}")
     _leave_out_faulty(layout, scans, asked)
 
     dataset = _assemble(layout, names, scans, record_times)
     dataset.attrs = {**global_attrs, **dataset.attrs}
-    if skipped:
-        dataset.attrs["xpad_skipped"] = [line.split(": ")[0] for line in skipped]
-        warn(
-            f"{len(skipped)} of {len(paths)} files could not be read and are left out (see "
-            f"attrs['xpad_skipped']). The first: {skipped[0]}"
-        )
+    skipping.tell(dataset)
     _warn_of_packed_files(scans)
     records = [dim for dim in layout.epochs if dim in dataset.indexes]
     warn_of_unusual_times({dim: dataset.indexes[dim].to_numpy() for dim in records})
@@ -108,20 +99,8 @@ def read_cdf(
 # Opening one file -------------------------------------------------------------------------------
 
 
-@contextmanager
-def _tolerate(path: str, *, on_error: str, skipped: list[str]) -> Iterator[None]:
-    try:
-        yield
-    except ReaderError as error:
-        if on_error == "raise":
-            raise
-        reason = str(error).removeprefix(path).strip(": ")
-        if not any(line.startswith(f"{path}: ") for line in skipped):
-            skipped.append(f"{path}: {reason}")
-
-
 def _template(
-    paths: Sequence[str], tolerate: Any
+    paths: Sequence[str], skipping: Skipping
 ) -> tuple[Header, dict[str, dict[str, Any]], dict[str, Any]]:
     """Return the header and the attributes of the first file that is typical.
 
@@ -129,7 +108,7 @@ def _template(
     """
     best: Header | None = None
     for path in paths:
-        with tolerate(path):
+        with skipping.tolerate(path):
             header = _header(path)
             if best is None or header.records > best.records:
                 best = header
