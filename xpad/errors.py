@@ -96,13 +96,13 @@ def told_as(what: str, tell: Callable[[Exception], XpadError]) -> Iterator[None]
     except XpadError:
         raise
     except NOT_OF_THE_FILE as error:
-        add_note(error, what)
+        _note(error, what)
         raise
     except Exception as error:
         raise tell(error) from error
 
 
-def add_note(error: Exception, what: str) -> None:
+def _note(error: Exception, what: str) -> None:
     """Say with an error that is not of a file at which one it came up."""
     doubt = "; unless memory is short, it is damaged" if isinstance(error, MemoryError) else ""
     error.add_note(f"This came up at work on {what}{doubt}.")

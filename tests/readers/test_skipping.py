@@ -22,7 +22,7 @@ def test_skip_names_them_once_at_the_end() -> None:
             raise ReaderError(f"{path} is empty")
     skipping.require_some()
     dataset = xr.Dataset()
-    with pytest.warns(XpadWarning, match=r"2 of 3 files .*The first: b: is empty") as caught:
+    with pytest.warns(XpadWarning, match=r"2 of 3 files .*The first: b is empty") as caught:
         skipping.tell(dataset)
     assert dataset.attrs == {"xpad_skipped": ["b", "a"]}
     assert (len(caught), caught[0].filename) == (1, __file__)
@@ -51,6 +51,6 @@ def test_none_can_be_read(paths: list[str]) -> None:
     for path in paths:
         with skipping.tolerate(path):
             raise ReaderError(f"{path} is empty")
-    message = "None of the 2 files can be read; the first: a: is" if "b" in paths else "a is empty"
+    message = "None of the 2 files can be read; the first: a is" if "b" in paths else "a is empty"
     with pytest.raises(ReaderError, match=message):
         skipping.require_some()

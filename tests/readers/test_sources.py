@@ -1,8 +1,10 @@
 """The registry of formats, and a format that is added to it."""
 
+import inspect
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from helpers.cdf import write_day
 import xpad
 from xpad.errors import OptionError, ReaderError, XpadWarning
 from xpad.readers.joining import read_each
-from xpad.readers.sources import SOURCES, Source, detect, promised
+from xpad.readers.sources import SOURCES, Later, Source, detect, promised
 
 # A format of its own ------------------------------------------------------------------------------
 
@@ -84,7 +86,7 @@ def test_what_it_cannot_read_is_skipped(toys: Path) -> None:
     (toys / "b.toy").write_text("TOYTABLE_1 0 1 E")
     with pytest.raises(ReaderError, match=r"b\.toy is truncated"):
         xpad.open_dataset(toys / "*.toy")
-    with pytest.warns(XpadWarning, match=r"1 of 2 files .*b\.toy: is truncated"):
+    with pytest.warns(XpadWarning, match=r"1 of 2 files .*b\.toy is truncated"):
         ds = xpad.open_dataset(toys / "*.toy", on_error="skip")
     np.testing.assert_array_equal(ds["flux"], [4, 6])
 
@@ -135,6 +137,14 @@ def test_what_is_none_of_them(tmp_path: Path, start: bytes, message: str) -> Non
     (tmp_path / "a.NC").write_bytes(start)
     with pytest.raises(ReaderError, match=rf"a\.NC {message}"):
         detect(str(tmp_path / "a.NC"))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_all_read_alike(name: str) -> None:
+    read = SOURCES[name].read
+    assert isinstance(read, Later)
+    found = inspect.signature(getattr(import_module(read.module), read.name))
+    assert found.parameters == inspect.signature(read).parameters
 
 
 def test_no_two_share_a_beginning_or_an_ending() -> None:

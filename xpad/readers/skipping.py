@@ -79,4 +79,4 @@ class Skipping:
 
     def _first(self) -> str:
         path, error = next(iter(self.faults.items()))
-        return f"{path}: {str(error).removeprefix(path).strip(': ')}"
+        return str(error) if str(error).startswith(path) else f"{path}: {error}"

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import xarray as xr
 
@@ -104,27 +104,37 @@ class Source:
         return start.startswith(self.magic)
 
 
-def later(module: str, name: str) -> Read:
-    """What reads a format, from a module that is imported when it is first called."""
+@dataclass(frozen=True)
+class Later:
+    """A `Read` whose module is imported when it is first called."""
 
-    def read(paths: Sequence[str], *args: Any, **options: Any) -> xr.Dataset:
-        dataset: xr.Dataset = getattr(import_module(module), name)(paths, *args, **options)
-        return dataset
+    module: str
+    name: str
 
-    return read
+    def __call__(
+        self,
+        paths: Sequence[str],
+        variable: str | Collection[str] | None = None,
+        *,
+        on_error: str = "raise",
+        drop_variables: Collection[str] = (),
+    ) -> xr.Dataset:
+        """Call it; see `Read`."""
+        read: Read = getattr(import_module(self.module), self.name)
+        return read(paths, variable, on_error=on_error, drop_variables=drop_variables)
 
 
 SOURCES: dict[str, Source] = {
     "cdf": Source(
         "CDF",
-        later("xpad.readers.cdf.read", "read_cdf"),
+        Later("xpad.readers.cdf.read", "read_cdf"),
         suffixes=(".cdf",),
         magic=(b"\xcd\xf3\x00\x01", b"\xcd\xf2\x60\x02", b"\x00\x00\xff\xff"),
         is_claimed=True,
     ),
     "das2": Source(
         "das2 stream",
-        later("xpad.readers.das2.read", "read_das2"),
+        Later("xpad.readers.das2.read", "read_das2"),
         suffixes=(".d2s", ".d2t"),
         magic=(b"[00]",),
         is_claimed=True,
@@ -134,13 +144,13 @@ SOURCES: dict[str, Source] = {
     ),
     "netcdf": Source(
         "netCDF",
-        later("xpad.readers.netcdf", "read_netcdf"),
+        Later("xpad.readers.netcdf", "read_netcdf"),
         suffixes=(".nc", ".nc4", ".h5", ".hdf5"),
         magic=(b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"),
     ),
     "zarr": Source(
         "Zarr store",
-        later("xpad.readers.zarr", "read_zarr"),
+        Later("xpad.readers.zarr", "read_zarr"),
         suffixes=(".zarr",),
         marks=("zarr.json", ".zgroup", ".zmetadata", ".zarray"),
         has_urls=True,
