@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import sys
 import warnings
-from pathlib import Path
-from types import FrameType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-_INSIDE = ("xpad.", "xarray.", "contextlib")
-
-
-def notice(message: str) -> None:
-    """Warn with `XpadWarning`, as if from the line outside xpad and xarray that led here."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_INSIDE):
-        frame = frame.f_back
-        level += 1
-    warnings.warn(message, XpadWarning, stacklevel=level)
+_INSIDE = frozenset({"xpad", "xarray", "contextlib"})
+"""Packages whose lines are not the user's own."""
 
 
 class XpadError(Exception):
@@ -55,14 +47,62 @@ class XpadWarning(UserWarning):
     """Something the user should know that does not stop the work."""
 
 
-_PACKAGE = str(Path(__file__).parent)
-
-
 def warn(message: str) -> None:
-    """Warn with `XpadWarning` at the caller's own line, outside this package."""
-    level = 1
-    frame: FrameType | None = sys._getframe(0)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        level += 1
-        frame = frame.f_back
+    """Warn with `XpadWarning` at the user's own line: the last one outside xpad and xarray."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _package(frame.f_globals) in _INSIDE:
+        level, frame = level + 1, frame.f_back
     warnings.warn(message, XpadWarning, stacklevel=level)
+
+
+def _package(names: dict[str, object]) -> str:
+    return str(names.get("__name__", "")).partition(".")[0]
+
+
+NOT_OF_THE_FILE = (
+    Warning,  # which a filter has made an error
+    MemoryError,
+    SystemError,
+    ImportError,
+    NameError,
+    AttributeError,
+    AssertionError,
+)
+"""What a library raises that says nothing of the file it reads: rather of itself, or of the machine."""
+
+
+@contextmanager
+def told_as(what: str, tell: Callable[[Exception], XpadError]) -> Iterator[None]:
+    """Turn what a library raises of a file or a store into an error of ours.
+
+    Put nothing but the library's calls into the block: a fault of ours is none of the file.
+
+    Parameters
+    ----------
+    what : str
+        The file or store, for a note on errors that are not of it (`NOT_OF_THE_FILE`) and pass.
+    tell : callable
+        Makes the error of ours from the library's.
+
+    Examples
+    --------
+    >>> with told_as("a.nc", lambda err: ReaderError(f"a.nc is damaged ({err})")):
+    ...     raise ValueError("no signature")
+    Traceback (most recent call last):
+    xpad.errors.ReaderError: a.nc is damaged (no signature)
+    """
+    try:
+        yield
+    except XpadError:
+        raise
+    except NOT_OF_THE_FILE as error:
+        _note(error, what)
+        raise
+    except Exception as error:
+        raise tell(error) from error
+
+
+def _note(error: Exception, what: str) -> None:
+    """Say with an error that is not of a file at which one it came up."""
+    doubt = "; unless memory is short, it is damaged" if isinstance(error, MemoryError) else ""
+    error.add_note(f"This came up at work on {what}{doubt}.")

@@ -354,9 +354,10 @@ def test_times_in_disorder_are_no_error(small, out):
     time = small.time.values.copy()
     time[[10, 11]] = time[[11, 10]]
     time[20] = time[21]
-    time[30] = np.datetime64("NaT")
-    with pytest.warns(XpadWarning, match=r"missing \(NaT\), not sorted, repeated"):
-        messy = xpad.cluster(small.assign_coords(time=time), **QUICK)
+    time[30] = np.datetime64("NaT", "ns")
+    with pytest.warns(XpadWarning, match=r"1 missing .*, not in ascending order, 1 dup") as told:
+        messy = small.assign_coords(time=time).pad.cluster(**QUICK)
+    assert {one.filename for one in told} == {__file__}
     np.testing.assert_array_equal(messy.pad_label.values, out.pad_label.values)
     np.testing.assert_array_equal(messy.time.values, time)
 

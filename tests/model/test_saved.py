@@ -142,6 +142,8 @@ def test_changed_settings(saved):
         xpad.load_model(saved)
 
 
+# Zarr itself warns of a folder that has lost its metadata.
+@pytest.mark.filterwarnings("ignore:Object at .* is not recognized:UserWarning")
 @pytest.mark.parametrize("lost", ["labeller", "encoder", "labeller/centres/c", "grid/zarr.json"])
 def test_lost_parts(saved, lost):
     path = Path(saved, lost)
@@ -150,11 +152,26 @@ def test_lost_parts(saved, lost):
         xpad.load_model(saved)
 
 
-def test_truncated_chunk(saved):
-    chunk = next(p for p in saved.rglob("c/*") if p.is_file() or p.name == "0")
-    files = [chunk] if chunk.is_file() else [p for p in chunk.rglob("*") if p.is_file()]
-    files[0].write_bytes(files[0].read_bytes()[:5])
-    with pytest.raises(ModelStoreError, match="damaged"):
+def test_truncated_chunks(saved):
+    chunks = [path for path in saved.rglob("c/**/*") if path.is_file()]
+    chunks += [path for path in saved.rglob("c") if path.is_file()]
+    assert len(chunks) > 10
+    for chunk in chunks:
+        whole = chunk.read_bytes()
+        chunk.write_bytes(whole[:5])
+        with pytest.raises(ModelStoreError, match="damaged and cannot be read as a model"):
+            xpad.load_model(saved)
+        chunk.write_bytes(whole)
+
+
+@pytest.mark.parametrize("fault", [DeprecationWarning("old"), MemoryError("full")])
+@pytest.mark.parametrize("where", ["zarr.open_group", "xarray.open_datatree"])
+def test_what_is_no_fault_of_the_store_is_not_told_as_one(saved, monkeypatch, where, fault):
+    def failing(*args, **options):
+        raise fault
+
+    monkeypatch.setattr(where, failing)
+    with pytest.raises(type(fault), match=str(fault)):
         xpad.load_model(saved)
 
 

@@ -314,7 +314,7 @@ def test_unsorted_repeated_and_missing_times(out, flux):
     shuffled = plot_labels(out.isel(Epoch=order), flux.isel(Epoch=order))
     np.testing.assert_array_equal(strip_of(shuffled[1])[0], wanted)
     times = out.Epoch.values.copy()
-    times[10] = np.datetime64("NaT")
+    times[10] = np.datetime64("NaT", "ns")
     times[20] = times[21]
     panels = plot_labels(out.assign_coords(Epoch=times), flux.assign_coords(Epoch=times))
     draw(panels)

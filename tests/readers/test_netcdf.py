@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xpad.errors import ReaderError
+from xpad.errors import ReaderError, XpadWarning
 from xpad.readers import open_dataset
 from xpad.readers.netcdf import flatten
 
@@ -154,13 +154,57 @@ def test_damaged(tmp_path: Path, example: xr.Dataset, name: str) -> None:
         open_dataset(path)
 
 
-def test_unknown_variable_and_mixed_formats(tmp_path: Path, example: xr.Dataset) -> None:
+def test_unknown_variable(tmp_path: Path, example: xr.Dataset) -> None:
     example.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with pytest.raises(ReaderError, match=r"no variable 'K'\. It holds J"):
         open_dataset(tmp_path / "a.nc", "K")
-    example.drop_vars("text").to_zarr(tmp_path / "b.zarr", consolidated=False)
-    with pytest.raises(ReaderError, match="several formats"):
-        open_dataset([tmp_path / "a.nc", tmp_path / "b.zarr"])
+
+
+@pytest.mark.parametrize("kind", ["nc", "zarr"])
+def test_one_damaged_file_is_left_out_and_named(
+    tmp_path: Path, example: xr.Dataset, kind: str
+) -> None:
+    bad = tmp_path / f"a.{kind}"
+    if kind == "zarr":
+        example.drop_vars("text").to_zarr(tmp_path / "b.zarr", consolidated=False)
+        bad.mkdir()
+        (bad / "zarr.json").write_text("{")
+    else:
+        example.to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+        bad.write_bytes((tmp_path / "b.nc").read_bytes()[:2000])
+    with pytest.raises(ReaderError, match=rf"a\.{kind} cannot be read"):
+        open_dataset(tmp_path / f"*.{kind}")
+    with pytest.warns(XpadWarning, match=rf"1 of 2 files.*a\.{kind} cannot be read") as caught:
+        ds = open_dataset(tmp_path / f"*.{kind}", on_error="skip")
+    assert (len(caught), caught[0].filename) == (1, __file__)
+    assert ds.attrs["xpad_skipped"] == [str(bad)]
+    assert ds.encoding["source"] == str(tmp_path / f"b.{kind}")
+    xr.testing.assert_equal(ds["J"], example["J"])
+
+
+@pytest.mark.parametrize("kind", ["nc", "zarr"])
+@pytest.mark.parametrize("fault", [DeprecationWarning("old"), MemoryError("full")])
+def test_what_is_no_fault_of_the_file_is_not_told_as_one(
+    tmp_path: Path,
+    example: xr.Dataset,
+    kind: str,
+    fault: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    example = example.drop_vars("text")
+    if kind == "zarr":
+        example.to_zarr(tmp_path / "a.zarr", consolidated=False)
+    else:
+        example.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+
+    def failing(*args: object, **options: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(xr, "open_dataset", failing)
+    monkeypatch.setattr(xr, "open_groups", failing)
+    with pytest.raises(type(fault), match=str(fault)) as error:
+        open_dataset(tmp_path / f"a.{kind}", on_error="skip")
+    assert f"a.{kind}" in error.value.__notes__[-1]
 
 
 def test_rbsp_ect_combined(shared_data: Path, tmp_path: Path) -> None:

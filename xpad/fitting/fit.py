@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from xpad.compute.progress import Progress
-from xpad.errors import warn
+from xpad.compute.times import warn_of_unusual_times
 from xpad.fitting.clusters import group
 from xpad.fitting.encoder import train
 from xpad.fitting.resources import FIT_OPTIONS, FitOptions, Workspace, separated, workspace
@@ -114,7 +113,7 @@ def fit_flux(
     flux: Flux, preset: str, settings: Settings, space: Workspace, progress: Progress
 ) -> Model:
     """`fit` for a flux; the checkpoint of the workspace is left as it is at the end."""
-    warn_about_times(flux.array)
+    _warn_of_unusual_times(flux.array)
     source = identity(flux)
     space.checkpoint.require_same(configuration(preset, settings, source))
     varying = tuple(axis for axis in (ENERGY, PITCH_ANGLE) if flux.varies(axis))
@@ -134,22 +133,9 @@ def fit_flux(
     )
 
 
-def warn_about_times(flux: xr.DataArray) -> None:
-    """Times out of order, repeated or missing do no harm to the method, but are worth knowing."""
-    for dim in record_dims(flux):
-        index = flux.indexes.get(dim)
-        if not isinstance(index, pd.DatetimeIndex):
-            continue
-        faults = []
-        if index.hasnans:
-            absent = np.asarray(index.isna())
-            faults.append(f"{int(absent.sum())} missing (NaT)")
-            index = index[~absent]
-        if not index.is_monotonic_increasing:
-            faults.append("not sorted")
-        if not index.is_unique:
-            faults.append("repeated")
-        if faults:
-            warn(
-                f"times on {dim!r} are {', '.join(faults)}; the records are labelled as they stand"
-            )
+def _warn_of_unusual_times(flux: xr.DataArray) -> None:
+    """They do no harm to the method, but are worth knowing."""
+    indexes = {dim: flux.indexes.get(dim) for dim in record_dims(flux)}
+    warn_of_unusual_times(
+        {dim: index.values for dim, index in indexes.items() if isinstance(index, pd.DatetimeIndex)}
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from xpad.errors import ModelStoreError, OptionError
+from xpad.errors import ModelStoreError, OptionError, told_as
 from xpad.model.model import FORMAT_VERSION, Model
 from xpad.model.pipeline import Pipeline
 from xpad.model.version1 import from_version_1
@@ -89,23 +89,50 @@ def load_model(path: PathLike, *, storage_options: Mapping[str, Any] | None = No
     ------
     ModelStoreError
         There is no model at `path`, a newer xpad wrote it, or it is damaged.
-
-    Examples
-    --------
-    >>> import tempfile, xpad
-    >>> model = xpad.fit(xpad.simulate(days=0.1), encoder=None, k=6, progress=False)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     model.save(f"{folder}/rept.zarr")
-    ...     print(xpad.load_model(f"{folder}/rept.zarr").preset)
-    killey2023
     """
     return load_model_at(Place.of(path, storage_options))
 
 
 def load_model_at(place: Place) -> Model:
     """Read the model of a store."""
-    path, tree = place.url, _opened(place)
+    path, group = place.url, _group(place)
+    with told_as(path, lambda err: _damaged(path, f"and cannot be read as a model: {err}")):
+        # Opened alone: as a child, its coordinates would be merged with those of the results.
+        tree = xr.open_datatree(
+            path, engine="zarr", consolidated=False, group=group,
+            storage_options=place.options or None,
+        )  # fmt: skip
+        nodes = {
+            f"/{name}": node.to_dataset(inherit=False).load()
+            for name, node in tree.children.items()
+        }
     stated = {str(k): v for k, v in tree.attrs.items() if k != "sha256"}
+    if digest(nodes, stated) != tree.attrs.get("sha256"):
+        raise _damaged(
+            path, "or was changed: its contents do not match their checksum; fit the model again"
+        )
+    try:
+        return _model(nodes, stated)
+    except (OptionError, KeyError, TypeError, ValueError) as err:
+        raise ModelStoreError(
+            f"{path} holds a model that this xpad does not understand ({err}); another version wrote it"
+        ) from err
+
+
+def _group(place: Place) -> str | None:
+    """Where in a store the model lies: at its root (None), or beside results; one that can be read."""
+    import zarr
+
+    path = place.url
+    if place.local is not None and not place.local.exists():
+        raise ModelStoreError(
+            f"{path} does not exist; model.save writes a model, xpad.load_model reads it"
+        )
+    unreadable = f"{path} is not a readable Zarr store, so it holds no xpad model"
+    with told_as(path, lambda err: ModelStoreError(f"{unreadable} ({err})")):
+        root = zarr.open_group(**place.zarr_arguments, mode="r", use_consolidated=False)
+        group = None if root.attrs.get("format") == MODEL_FORMAT or GROUP not in root else GROUP
+        stated = (root if group is None else root[group]).attrs.asdict()
     if stated.get("format") != MODEL_FORMAT:
         raise ModelStoreError(
             f"{path} is a Zarr store but holds no xpad model; give what model.save wrote, "
@@ -117,24 +144,11 @@ def load_model_at(place: Place) -> Model:
             f"{path} has model format {written}, and this xpad reads up to {FORMAT_VERSION}; "
             "upgrade xpad to read it"
         )
-    try:
-        nodes = {
-            f"/{name}": node.to_dataset(inherit=False).load()
-            for name, node in tree.children.items()
-        }
-        intact = digest(nodes, stated) == tree.attrs.get("sha256")
-    except Exception as err:  # any fault of a chunk, codec or metadata is the same to the user
-        raise ModelStoreError(f"{path} is damaged and cannot be read as a model: {err}") from err
-    if not intact:
-        raise ModelStoreError(
-            f"{path} is damaged or was changed: its contents do not match their checksum; fit the model again"
-        )
-    try:
-        return _model(nodes, stated)
-    except (OptionError, KeyError, TypeError, ValueError) as err:
-        raise ModelStoreError(
-            f"{path} holds a model that this xpad does not understand ({err}); another version wrote it"
-        ) from err
+    return group
+
+
+def _damaged(path: str, how: str) -> ModelStoreError:
+    return ModelStoreError(f"{path} is damaged {how}")
 
 
 def _model(nodes: Nodes, stated: Mapping[str, Any]) -> Model:
@@ -158,25 +172,3 @@ def _model(nodes: Nodes, stated: Mapping[str, Any]) -> Model:
         history=nodes["/history"],
         provenance=provenance,
     )
-
-
-def _opened(place: Place) -> xr.DataTree:
-    import zarr
-
-    path = place.url
-    if place.local is not None and not place.local.exists():
-        raise ModelStoreError(
-            f"{path} does not exist; model.save writes a model, xpad.load_model reads it"
-        )
-    try:
-        root = zarr.open_group(**place.zarr_arguments, mode="r", use_consolidated=False)
-        # Opened alone: as a child, its coordinates would be merged with those of the results.
-        group = None if root.attrs.get("format") == MODEL_FORMAT or GROUP not in root else GROUP
-        return xr.open_datatree(
-            path, engine="zarr", consolidated=False, group=group,
-            storage_options=place.options or None,
-        )  # fmt: skip
-    except Exception as err:  # zarr's and xarray's own errors for what is no store are many
-        raise ModelStoreError(
-            f"{path} is not a readable Zarr store, so it holds no xpad model ({err})"
-        ) from err

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from xpad.errors import ReaderError
+from xpad.readers.opening import source_of
+from xpad.readers.paths import resolve
+from xpad.readers.sources import SOURCES, detect, promised
+
+_CLAIMED = ", ".join(source.title for source in SOURCES.values() if source.is_claimed)
 
 
 class XpadBackend(BackendEntrypoint):
-    """Opens CDF files and das2 streams for xarray.
+    """Opens files of every format in `SOURCES` for xarray, some without being named.
 
     Examples
     --------
@@ -22,7 +26,7 @@ class XpadBackend(BackendEntrypoint):
     >>> xr.open_dataset("day.cdf", engine="xpad", chunks={})  # doctest: +SKIP
     """
 
-    description = "Space-physics CDF files and das2 streams, lazily, with xpad"
+    description = f"Files of space missions ({_CLAIMED}), lazily, with xpad"
     open_dataset_parameters = ("filename_or_obj", "drop_variables", "variable", "on_error")
 
     def open_dataset(
@@ -48,29 +52,24 @@ class XpadBackend(BackendEntrypoint):
         -------
         xarray.Dataset
         """
-        from xpad.readers import open_lazily
-
         if not isinstance(filename_or_obj, str | os.PathLike | list | tuple):
             raise ReaderError(
                 f"engine='xpad' opens files by their path, not {type(filename_or_obj).__name__}."
             )
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or []
-        dataset, _ = open_lazily(
-            filename_or_obj, variable, on_error=on_error, drop_variables=list(dropped)
-        )
-        return dataset
+        paths = resolve(filename_or_obj)
+        source = source_of(paths, on_error)
+        return source.read(paths, variable, on_error=on_error, drop_variables=list(dropped))
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Return whether the file is a CDF file or a das2 stream, by name and content."""
-        from xpad.readers.sources import detect
-
+        """Return whether this is a file, by name and content, that xarray leaves to xpad."""
         if not isinstance(filename_or_obj, str | os.PathLike):
             return False
-        path = Path(filename_or_obj)
-        wanted = {".cdf": "cdf", ".d2s": "das2"}.get(path.suffix.lower())
-        if wanted is None or not path.is_file():
+        path = os.fspath(filename_or_obj)
+        name = promised(path)
+        if name is None or not SOURCES[name].is_claimed or not os.path.isfile(path):
             return False
         try:
-            return detect(str(path)) == wanted
+            return detect(path) == name
         except ReaderError:
             return False

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 
 import xarray as xr
 
 from xpad.compute.chunks import chunk_length
 from xpad.errors import ReaderError
 from xpad.readers.lazy import chunked
+from xpad.readers.skipping import Skipping
+from xpad.storage.storable import storable
+
+
+def read_each(
+    open_one: Callable[[str], xr.Dataset],
+    paths: Sequence[str],
+    variable: str | Collection[str] | None,
+    *,
+    on_error: str,
+    drop_variables: Collection[str],
+) -> xr.Dataset:
+    """Open files one by one, and join what they hold; the arguments are those of `sources.Read`."""
+    skipping = Skipping(paths, on_error)
+    opened: list[tuple[str, xr.Dataset]] = []
+    for path in paths:
+        with skipping.tolerate(path):
+            opened.append((path, open_one(path)))
+    skipping.require_some()
+    dataset = join([one for _, one in opened], [path for path, _ in opened])
+    dataset = select(dataset, variable, opened[0][0]).drop_vars(drop_variables, errors="ignore")
+    skipping.tell(dataset)
+    return storable(dataset)
 
 
 def join(datasets: Sequence[xr.Dataset], paths: Sequence[str]) -> xr.Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -145,6 +146,35 @@ def chunked(
     coordinates = {name: variables[name] for name in variables if name in dataset.coords}
     values = {name: variables[name] for name in variables if name not in dataset.coords}
     return dataset.assign(values).assign_coords(coordinates)
+
+
+def tokens(dataset: xr.Dataset, paths: Sequence[str]) -> dict[Hashable, str]:
+    """Return texts that identify the content of lazily indexed variables.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+    paths : sequence of str
+        The files it was opened from.
+
+    Returns
+    -------
+    dict
+        Variable to its text, which is another one where a name, size or time of change of a file is.
+    """
+    files = tokenize([_stamp(path) for path in paths])
+    return {
+        name: tokenize(files, name, item.shape, str(item.dtype))
+        for name, item in dataset.variables.items()
+        if item.chunks is None and not item._in_memory
+    }
+
+
+def _stamp(path: str) -> tuple[str, int, int]:
+    if not os.path.isfile(path):
+        return path, 0, 0
+    found = os.stat(path)
+    return os.path.abspath(path), found.st_size, found.st_mtime_ns
 
 
 def _load_on_demand(variable: xr.Variable) -> None:

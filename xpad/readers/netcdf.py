@@ -9,17 +9,22 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import ReaderError
+from xpad.errors import ReaderError, told_as
 from xpad.readers import times
-from xpad.readers.joining import join, select
-from xpad.readers.sources import first_bytes
-from xpad.storage.storable import storable
+from xpad.readers.joining import read_each
+from xpad.readers.paths import first_bytes
 
 #: Units that mean seconds since 1970, in words that CF does not know.
 _POSIX = frozenset({"posixtime", "posix time", "unixtime", "unix time"})
 
 
-def read_netcdf(paths: Sequence[str], variable: str | Collection[str] | None = None) -> xr.Dataset:
+def read_netcdf(
+    paths: Sequence[str],
+    variable: str | Collection[str] | None = None,
+    *,
+    on_error: str = "raise",
+    drop_variables: Collection[str] = (),
+) -> xr.Dataset:
     """Open netCDF files lazily; groups are flattened into one Dataset.
 
     Parameters
@@ -29,6 +34,10 @@ def read_netcdf(paths: Sequence[str], variable: str | Collection[str] | None = N
         first dimension of the first variable, in the order of their first values.
     variable : str or several, optional
         Keep these and the variables of the same records that have no further dimension.
+    on_error : {"raise", "skip"}
+        As for `xpad.open_dataset`.
+    drop_variables : collection of str
+        Variables to leave out.
 
     Returns
     -------
@@ -43,8 +52,7 @@ def read_netcdf(paths: Sequence[str], variable: str | Collection[str] | None = N
     ReaderError
         If a file cannot be read.
     """
-    dataset = join([_open_one(path) for path in paths], paths)
-    return storable(select(dataset, variable, paths[0]))
+    return read_each(_open_one, paths, variable, on_error=on_error, drop_variables=drop_variables)
 
 
 def flatten(groups: Mapping[str, xr.Dataset]) -> xr.Dataset:
@@ -118,18 +126,11 @@ def _rename_dims(variable: xr.Variable, names: Mapping[str, str]) -> xr.Variable
 def _open_one(path: str) -> xr.Dataset:
     is_hdf5 = first_bytes(path).startswith(b"\x89HDF")
     options: dict[str, Any] = {"decode_timedelta": False, "chunks": None, "cache": False}
-    try:
+    with told_as(path, lambda error: _unreadable(path, error)):
         if is_hdf5:
             groups = xr.open_groups(path, engine="h5netcdf", **options)
         else:
             groups = {"/": xr.open_dataset(path, **options)}
-    except ReaderError:
-        raise
-    except Exception as error:
-        raise ReaderError(
-            f"{path} cannot be read as netCDF: {type(error).__name__}: {error}. It is damaged or "
-            f"truncated, or of a kind that xarray.open_dataset does not read."
-        ) from error
     dataset = flatten(groups)
     if not dataset.variables:
         raise ReaderError(f"{path} holds no variables.")
@@ -142,6 +143,13 @@ def _open_one(path: str) -> xr.Dataset:
     coordinates = {name: decoded[name] for name in decoded if name in dataset.coords}
     values = {name: decoded[name] for name in decoded if name not in dataset.coords}
     return dataset.assign(values).assign_coords(coordinates)
+
+
+def _unreadable(path: str, error: Exception) -> ReaderError:
+    return ReaderError(
+        f"{path} cannot be read as netCDF: {type(error).__name__}: {error}. It is damaged or "
+        f"truncated, or of a kind that xarray.open_dataset does not read."
+    )
 
 
 def _plain_times(variable: xr.Variable) -> xr.Variable:

@@ -1,91 +1,178 @@
-"""Which files a path means, and what format each has."""
+"""The formats that xpad reads: what a file of each looks like, and what reads it.
+
+An entry of `SOURCES` is one object that does all of its kind: another format is one `Source` here, and
+a module with its ``read``, which is imported when a file of it is first read.
+"""
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import Protocol
+
+import xarray as xr
 
 from xpad.errors import OptionError, ReaderError
-from xpad.storage.place import UNFINISHED
+from xpad.readers.paths import first_bytes, is_url
 
-FORMATS = ("cdf", "das2", "netcdf", "zarr")
-
-_MAGIC = {
-    b"\xcd\xf3\x00\x01": "cdf",
-    b"\xcd\xf2\x60\x02": "cdf",
-    b"\x00\x00\xff\xff": "cdf",
-    b"\x89HDF": "netcdf",
-    b"CDF\x01": "netcdf",
-    b"CDF\x02": "netcdf",
-    b"CDF\x05": "netcdf",
-    b"[00]": "das2",
-}
-_SUFFIX = {
-    ".cdf": "cdf",
-    ".d2s": "das2",
-    ".d2t": "das2",
-    ".nc": "netcdf",
-    ".nc4": "netcdf",
-    ".h5": "netcdf",
-    ".hdf5": "netcdf",
-    ".zarr": "zarr",
-}
-_ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata", ".zarray")
+_LONGEST_MAGIC = 64  # bytes
 
 
-def is_url(path: str) -> bool:
-    """Return whether `path` is an fsspec URL (``s3://…``, ``memory://…``)."""
-    return "://" in path
+class Read(Protocol):
+    """What reads files of one format as one Dataset."""
+
+    def __call__(
+        self,
+        paths: Sequence[str],
+        variable: str | Collection[str] | None = None,
+        *,
+        on_error: str = "raise",
+        drop_variables: Collection[str] = (),
+    ) -> xr.Dataset:
+        """Read files as one Dataset.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            At least one. In the order of their first times, their records follow each other.
+        variable : str or several, optional
+            Keep these, their axes, and what lies on the same records without an axis of its own.
+        on_error : {"raise", "skip"}
+            What to do about a file that cannot be read; see `xpad.readers.skipping`.
+        drop_variables : collection of str
+            Variables to leave out.
+
+        Returns
+        -------
+        xarray.Dataset
+            Raw, lazily indexed or in memory, and storable (`xpad.storage.storable`); of variables
+            along records, ``encoding["preferred_chunks"]`` has the length of a chunk.
+            ``encoding["source"]`` has the path, or a list of them.
+
+        Raises
+        ------
+        ReaderError
+            If a file cannot be read; it is named.
+        """
 
 
-def resolve(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Return the files that `path` means.
+@dataclass(frozen=True)
+class Source:
+    """A format: an entry of `SOURCES`.
 
-    Parameters
+    Attributes
     ----------
-    path : str, path, or several
-        Each a file, a pattern (``*``, ``?``, ``[…]``, ``**``), a Zarr folder or a URL of one.
-        What a pattern matches is sorted by name; the order of a list is kept.
-
-    Returns
-    -------
-    list of str
-        At least one.
-
-    Raises
-    ------
-    ReaderError
-        If nothing is there; the message says which folder was looked in.
-
-    Examples
-    --------
-    >>> resolve("memory://store.zarr")
-    ['memory://store.zarr']
+    title : str
+        What a message calls one such file or store.
+    read : Read
+    suffixes : tuple of str
+        How the names of such files end, in lower case.
+    magic : tuple of bytes
+        How such files begin.
+    marks : tuple of str
+        Names of which a folder of this format holds one.
+    has_urls : bool
+        Whether what an fsspec URL names is taken for one.
+    is_claimed : bool
+        Whether ``xr.open_dataset`` leaves files of these suffixes to xpad where no engine is named.
+    refused : mapping of bytes to str
+        How files begin that look like this format and cannot be read, and what to say of them.
     """
-    if isinstance(path, str | os.PathLike):
-        return _resolve_one(os.fspath(path))
-    paths = [one for item in path for one in _resolve_one(os.fspath(item))]
-    if not paths:
-        raise ReaderError("The list of paths is empty: name at least one file.")
-    return paths
+
+    title: str
+    read: Read
+    suffixes: tuple[str, ...]
+    magic: tuple[bytes, ...] = ()
+    marks: tuple[str, ...] = ()
+    has_urls: bool = False
+    is_claimed: bool = False
+    refused: Mapping[bytes, str] = field(default_factory=dict)
+
+    def is_promised(self, path: str) -> bool:
+        """Whether the name of a file ends as those of this format do."""
+        return Path(path).suffix.lower() in self.suffixes
+
+    def is_kind_of_folder(self, path: str) -> bool:
+        """Whether a folder is of this format."""
+        return any(os.path.exists(os.path.join(path, mark)) for mark in self.marks)
+
+    def is_kind_of_file(self, start: bytes) -> bool:
+        """Whether a file that begins with `start` is of this format."""
+        return start.startswith(self.magic)
+
+
+@dataclass(frozen=True)
+class Later:
+    """A `Read` whose module is imported when it is first called."""
+
+    module: str
+    name: str
+
+    def __call__(
+        self,
+        paths: Sequence[str],
+        variable: str | Collection[str] | None = None,
+        *,
+        on_error: str = "raise",
+        drop_variables: Collection[str] = (),
+    ) -> xr.Dataset:
+        """Call it; see `Read`."""
+        read: Read = getattr(import_module(self.module), self.name)
+        return read(paths, variable, on_error=on_error, drop_variables=drop_variables)
+
+
+SOURCES: dict[str, Source] = {
+    "cdf": Source(
+        "CDF",
+        Later("xpad.readers.cdf.read", "read_cdf"),
+        suffixes=(".cdf",),
+        magic=(b"\xcd\xf3\x00\x01", b"\xcd\xf2\x60\x02", b"\x00\x00\xff\xff"),
+        is_claimed=True,
+    ),
+    "das2": Source(
+        "das2 stream",
+        Later("xpad.readers.das2.read", "read_das2"),
+        suffixes=(".d2s", ".d2t"),
+        magic=(b"[00]",),
+        is_claimed=True,
+        refused={
+            b"|": "is a das2 stream of version 2.3 or later; xpad reads 2.2 (tags like [00])."
+        },
+    ),
+    "netcdf": Source(
+        "netCDF",
+        Later("xpad.readers.netcdf", "read_netcdf"),
+        suffixes=(".nc", ".nc4", ".h5", ".hdf5"),
+        magic=(b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"),
+    ),
+    "zarr": Source(
+        "Zarr store",
+        Later("xpad.readers.zarr", "read_zarr"),
+        suffixes=(".zarr",),
+        marks=("zarr.json", ".zgroup", ".zmetadata", ".zarray"),
+        has_urls=True,
+    ),
+}
+"""Each value that `xpad.open_dataset` takes for ``engine``."""
 
 
 def detect(path: str, engine: str | None = None) -> str:
-    """Return the format of one file, by its first bytes, or as `engine` says.
+    """Return the format of one file, by its content, or as `engine` says.
 
     Parameters
     ----------
     path : str
-        An existing file, a Zarr folder, or a URL (taken for Zarr).
+        An existing file, a folder, or a URL.
     engine : str, optional
-        One of `FORMATS`.
+        A key of `SOURCES`.
 
     Returns
     -------
     str
-        One of `FORMATS`.
+        A key of `SOURCES`.
 
     Raises
     ------
@@ -100,81 +187,64 @@ def detect(path: str, engine: str | None = None) -> str:
     'zarr'
     """
     if engine is not None:
-        if engine not in FORMATS:
-            known = ", ".join(repr(name) for name in FORMATS)
-            raise OptionError(f"engine={engine!r} is not a format that xpad reads; use {known}.")
-        return engine
+        return _known(engine)
     if is_url(path):
-        return "zarr"
-    if os.path.isdir(path):
-        if any(os.path.exists(os.path.join(path, mark)) for mark in _ZARR_MARKS):
-            return "zarr"
-        raise ReaderError(
-            f"{path} is a folder and no Zarr store: give a pattern such as "
-            f"{os.path.join(path, '*.cdf')!r}, or the name of a store."
-        )
-    start = first_bytes(path)
-    for magic, name in _MAGIC.items():
-        if start.startswith(magic):
+        return next(name for name, source in SOURCES.items() if source.has_urls)
+    return _of_folder(path) if os.path.isdir(path) else _of_file(path)
+
+
+def promised(path: str) -> str | None:
+    """Return the format that the name of a file promises.
+
+    Examples
+    --------
+    >>> promised("rept.CDF"), promised("rept.txt")
+    ('cdf', None)
+    """
+    return next((name for name, source in SOURCES.items() if source.is_promised(path)), None)
+
+
+def _known(engine: str) -> str:
+    if engine not in SOURCES:
+        known = ", ".join(map(repr, SOURCES))
+        raise OptionError(f"engine={engine!r} is not a format that xpad reads; use {known}.")
+    return engine
+
+
+def _of_folder(path: str) -> str:
+    for name, source in SOURCES.items():
+        if source.is_kind_of_folder(path):
             return name
-    raise ReaderError(_unknown(path, start))
+    folders = " or ".join(source.title for source in SOURCES.values() if source.marks)
+    raise ReaderError(
+        f"{path} is a folder and no {folders}: give a pattern such as "
+        f"{os.path.join(path, '*.cdf')!r}, or the name of a store."
+    )
 
 
-def first_bytes(path: str) -> bytes:
-    """Return the first eight bytes of a file."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(8)
-    except OSError as error:
-        raise ReaderError(f"{path} cannot be opened: {error.strerror or error}.") from error
+def _of_file(path: str) -> str:
+    start = first_bytes(path, _LONGEST_MAGIC)
+    for name, source in SOURCES.items():
+        if source.is_kind_of_file(start):
+            return name
+    raise ReaderError(f"{path} {_unknown(path, start)}")
 
 
 def _unknown(path: str, start: bytes) -> str:
+    """What to say of a file of none of the formats."""
     if not start:
-        return f"{path} is empty (0 bytes): fetch it again, or leave it out."
+        return "is empty (0 bytes): fetch it again, or leave it out."
     if start.startswith(b"\x1f\x8b"):
-        return f"{path} is compressed with gzip: unpack it with gunzip first."
-    if start.startswith(b"|"):
-        return f"{path} is a das2 stream of version 2.3 or later; xpad reads 2.2 (tags like [00])."
-    expected = _SUFFIX.get(Path(path).suffix.lower())
+        return "is compressed with gzip: unpack it with gunzip first."
+    for source in SOURCES.values():
+        for beginning, told in source.refused.items():
+            if start.startswith(beginning):
+                return told
+    expected = promised(path)
+    titles = ", ".join(source.title for source in SOURCES.values())
     wanted = (
         f"is not the {expected} file that its name promises"
         if expected
-        else "is none of the formats that xpad reads (CDF, das2 stream, netCDF, Zarr)"
+        else f"is none of the formats that xpad reads ({titles})"
     )
-    return f"{path} {wanted}: it starts with the bytes {start!r}. It may be damaged or a web page."
-
-
-def _resolve_one(path: str) -> list[str]:
-    if not path:
-        raise ReaderError("The path is empty: name a file, a pattern or a Zarr store.")
-    if is_url(path):
-        return [path]
-    path = os.path.expanduser(path)
-    if os.path.exists(path):
-        return [path]
-    if glob.has_magic(path):
-        found = sorted(glob.glob(path, recursive=True))
-        if found:
-            return found
-        raise ReaderError(_nothing(path, "No file matches the pattern"))
-    if os.path.isdir(path + UNFINISHED):
-        raise ReaderError(
-            f"{path} is not there yet: a run that is to write it is fitting, or was cut off while it "
-            f"did ({path + UNFINISHED} holds how far it is); the same call again goes on from there."
-        )
-    raise ReaderError(_nothing(path, "There is no file"))
-
-
-def _nothing(path: str, what: str) -> str:
-    folder = os.path.dirname(path) or "."
-    while glob.has_magic(folder):
-        folder = os.path.dirname(folder) or "."
-    where = os.path.abspath(folder)
-    if not os.path.isdir(where):
-        return f"{what} {path!r}: the folder {where} does not exist."
-    names = sorted(os.listdir(where))
-    if not names:
-        return f"{what} {path!r}: the folder {where} is empty."
-    some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    return f"{what} {path!r}: looked in {where}, which holds {len(names)} entries ({some})."
+    return f"{wanted}: it starts with the bytes {start[:8]!r}. It may be damaged or a web page."

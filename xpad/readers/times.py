@@ -88,7 +88,7 @@ def _seconds(seconds: NDArray, nanoseconds: NDArray) -> NDArray[np.datetime64]:
     with np.errstate(invalid="ignore", over="ignore"):
         whole = seconds * _SECOND + nanoseconds
         possible = np.isfinite(whole) & (np.abs(whole) < _LARGEST)
-    out = np.full(np.shape(seconds), np.datetime64("NaT"), dtype="datetime64[ns]")
+    out = np.full(np.shape(seconds), np.datetime64("NaT", "ns"))
     exact = seconds[possible].astype("int64") * _SECOND + nanoseconds[possible].astype("int64")
     out[possible] = exact.astype("datetime64[ns]")
     return out
@@ -98,7 +98,7 @@ def _tt2000(ticks: NDArray[np.int64]) -> NDArray[np.datetime64]:
     starts, leap_seconds = _leap_seconds()
     shape = ticks.shape
     ticks = ticks.ravel()
-    out = np.full(ticks.shape, np.datetime64("NaT"), dtype="datetime64[ns]")
+    out = np.full(ticks.shape, np.datetime64("NaT", "ns"))
     is_time = ticks > np.iinfo("int64").min + 1  # fill and pad value
     era = np.searchsorted(starts, ticks, side="right") - 1
     regular = is_time & (era >= 0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import OptionError, ReaderError, notice
+from xpad.errors import OptionError, ReaderError, warn
 from xpad.storage.storable import storable
 
 #: What `to_tplot` stores, and how tplot should draw it.
@@ -102,7 +102,7 @@ def to_tplot(out: xr.Dataset, prefix: str = "pad") -> list[str]:
         times = _times_of(variable, key)
         is_valid = ~np.isnat(times)
         if not is_valid.all():
-            notice(f"{name}: {int((~is_valid).sum())} records without a time are not stored.")
+            warn(f"{name}: {int((~is_valid).sum())} records without a time are not stored.")
         units = str(variable.attrs.get("units", ""))
         pyspedas.store_data(
             name,

@@ -7,13 +7,18 @@ from typing import Any
 
 import xarray as xr
 
-from xpad.errors import ReaderError, notice
-from xpad.readers.joining import join, select
+from xpad.errors import ReaderError, told_as, warn
+from xpad.readers.joining import read_each
 from xpad.roles.ours import any_unfinished
-from xpad.storage.storable import storable
 
 
-def read_zarr(paths: Sequence[str], variable: str | Collection[str] | None = None) -> xr.Dataset:
+def read_zarr(
+    paths: Sequence[str],
+    variable: str | Collection[str] | None = None,
+    *,
+    on_error: str = "raise",
+    drop_variables: Collection[str] = (),
+) -> xr.Dataset:
     """Open the root of Zarr stores.
 
     Parameters
@@ -22,6 +27,10 @@ def read_zarr(paths: Sequence[str], variable: str | Collection[str] | None = Non
         Folders or fsspec URLs. Several are joined along their records.
     variable : str or several, optional
         Keep these and the variables of the same records that have no further dimension.
+    on_error : {"raise", "skip"}
+        As for `xpad.open_dataset`.
+    drop_variables : collection of str
+        Variables to leave out.
 
     Returns
     -------
@@ -33,30 +42,29 @@ def read_zarr(paths: Sequence[str], variable: str | Collection[str] | None = Non
     ReaderError
         If a store cannot be read, or has no variables at its root (a saved model).
     """
-    dataset = join([_open_one(path) for path in paths], paths)
-    return storable(select(dataset, variable, paths[0]))
+    return read_each(_open_one, paths, variable, on_error=on_error, drop_variables=drop_variables)
 
 
 def _open_one(path: str) -> xr.Dataset:
     options: dict[str, Any] = {"chunks": None, "cache": False, "decode_timedelta": False}
-    try:
+    with told_as(path, lambda error: _unreadable(path, error)):
         try:
             dataset = xr.open_dataset(path, engine="zarr", consolidated=True, **options)
         except (ValueError, KeyError):  # it has no consolidated metadata
             dataset = xr.open_dataset(path, engine="zarr", consolidated=False, **options)
-    except Exception as error:
-        raise ReaderError(
-            f"{path} cannot be read as a Zarr store: {type(error).__name__}: {error}."
-        ) from error
     if not dataset.variables:
         raise ReaderError(
             f"{path} holds no variables at its root. If it is a saved model, open it with "
             f"xpad.load_model({path!r})."
         )
     if any_unfinished(dataset.attrs):
-        notice(
+        warn(
             f"{path} is unfinished: its labels are still being written, or the run that wrote them "
             "was cut off; the same call again goes on from there. Records not yet written have "
             "label -1."
         )
     return dataset
+
+
+def _unreadable(path: str, error: Exception) -> ReaderError:
+    return ReaderError(f"{path} cannot be read as a Zarr store: {type(error).__name__}: {error}.")

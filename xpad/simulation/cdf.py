@@ -93,7 +93,7 @@ def _check(ds: xr.Dataset) -> str:
         what = ", ".join(missing) if missing else "the attribute Logical_source"
         raise OptionError(f"not a simulated mission, {what} is missing: give what simulate returns")
     times = ds["Epoch"].values
-    if times.size == 0 or np.any(np.diff(times) <= np.timedelta64(0)):
+    if times.size == 0 or np.any(times[1:] <= times[:-1]):
         raise OptionError(f"Epoch: {times.size} times, wanted at least one and ascending")
     return source
 

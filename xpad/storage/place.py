@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from xpad.errors import OptionError
+from xpad.errors import OptionError, told_as
 from xpad.roles.ours import is_output
 from xpad.storage import paths
+from xpad.storage.locks import discard, taken
 from xpad.storage.scratch import Scratch, file_system
 
 UNFINISHED = ".unfinished"
@@ -147,21 +146,19 @@ class Place:
             yield
             return
         paths.require_folder(self.local)
-        lock = FileLock(f"{self.url}.lock")
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
+            lock = taken(f"{self.url}.lock")
+        except OSError as err:
+            raise OptionError(f"{self.url} cannot be written: {err}") from err
+        if lock is None:
             raise OptionError(
                 f"another run is writing {self.url} at this moment; wait for its end, or give another "
                 "name"
-            ) from None
-        except OSError as err:
-            raise OptionError(f"{self.url} cannot be written: {err}") from err
+            )
         try:
             yield
         finally:
-            Path(lock.lock_file).unlink(missing_ok=True)
-            lock.release()
+            discard(lock)
 
     def remove(self) -> None:
         """Delete the store, if it is there."""
@@ -176,16 +173,13 @@ class Place:
 
     def _names(self) -> list[str]:
         """What lies at a URL."""
-        try:
+
+        def unreachable(err: Exception) -> OptionError:  # every file system has errors of its own
+            return OptionError(f"{self.url} cannot be reached ({type(err).__name__}: {err})")
+
+        with told_as(self.url, unreachable), suppress(FileNotFoundError):
             return [str(name) for name in self._files().ls("", detail=False)]
-        except FileNotFoundError:
-            return []
-        except OptionError:
-            raise
-        except Exception as err:  # every file system has errors of its own
-            raise OptionError(
-                f"{self.url} cannot be reached ({type(err).__name__}: {err})"
-            ) from err
+        return []
 
     def _files(self) -> Any:
         from fsspec.implementations.dirfs import DirFileSystem

@@ -14,7 +14,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from xpad.errors import OptionError
+from xpad.errors import OptionError, told_as
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,9 @@ def temporary(
     """
     base = str(place) if place is not None else tempfile.gettempdir()
     own = Scratch(f"{base.rstrip('/')}/xpad-{uuid4().hex[:12]}", dict(options or {}))
-    try:
+    unwritable = f"scratch={base!r}: nothing can be written there"
+    with told_as(own.url, lambda err: OptionError(f"{unwritable} ({err})")):
         own.put("token", np.zeros(1))
-    except Exception as err:  # fsspec's own errors for what is no place are many
-        raise OptionError(f"scratch={base!r}: nothing can be written there ({err})") from err
     try:
         what = (
             "does not see" if place is not None else "shares no temporary folder with the client:"

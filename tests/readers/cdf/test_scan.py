@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import socket
 import struct
 import subprocess
 import sys
@@ -64,7 +65,8 @@ def assert_header_equals_cdflib(path: Path) -> None:
     cdf = cdflib.CDF(path, string_encoding="latin-1")
     info = cdf.cdf_info()
     names = [*info.rVariables, *info.zVariables]
-    found = read_header(str(path)).variables
+    with uncompressed(str(path)) as stored:
+        found = read_header(str(path), stored).variables
     assert list(found) == [name.strip() for name in names]
     assert names
     for name in names:
@@ -442,7 +444,17 @@ def test_no_room_to_decompress(
     monkeypatch.setattr(unpacked, "_decompress", full)
     with pytest.raises(ReaderError, match=r"0\.cdf is compressed as a whole.*no room.*TMPDIR"):
         open_dataset(tmp_path / "0.cdf")
-    assert list(unpacked._cache._folder.iterdir()) == [unpacked._cache._folder / "lock"]
+    assert {path.name for path in unpacked._cache._folder.iterdir()} == {"lock", "locked"}
+
+
+def test_no_folder_to_decompress_into(tmp_path: Path, cache: Path) -> None:
+    write_packed(tmp_path, 1)
+    (cache / "file").touch()
+    with (
+        dask.config.set({"temporary-directory": str(cache / "file")}),
+        pytest.raises(ReaderError, match=r"0\.cdf is compressed.*cannot be dec.*cache.*TMPDIR"),
+    ):
+        open_dataset(tmp_path / "0.cdf")
 
 
 def test_half_a_copy_is_not_taken_for_a_copy(
@@ -488,7 +500,10 @@ def test_compression_of_an_unknown_kind(tmp_path: Path, cache: Path) -> None:
 
 
 SCRIPT = """
-import multiprocessing, os, signal, sys
+import multiprocessing, os, signal, sys, warnings
+if sys.argv[2] == "without fcntl":
+    sys.modules["fcntl"] = None
+    warnings.filterwarnings("ignore", message="only soft file lock is available")
 from xpad.readers.cdf import unpacked
 
 def use():
@@ -513,18 +528,34 @@ assert mine.is_dir(), "a process that has ended took its parent's folder along"
 """
 
 
+def run(path: Path, how: str) -> int:
+    command = [sys.executable, "-c", SCRIPT, str(path), how]
+    return subprocess.run(command, check=False, timeout=100).returncode
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork and no SIGKILL")
 def test_the_folder_goes_with_its_process(tmp_path: Path, cache: Path) -> None:
     write_packed(tmp_path, 1)
     open_packed(tmp_path)  # this process is alive, and its folder stays
     (mine,) = cache.iterdir()
-
-    def run(how: str) -> int:
-        command = [sys.executable, "-c", SCRIPT, str(tmp_path / "0.cdf"), how]
-        return subprocess.run(command, check=False, timeout=100).returncode
-
-    assert run("killed") != 0
+    assert run(tmp_path / "0.cdf", "killed") != 0
     assert len(list(cache.iterdir())) == 2
-    assert run("ends") == 0
+    assert run(tmp_path / "0.cdf", "ends") == 0
     assert list(cache.iterdir()) == [mine]
     assert len(copies(cache)) == 1
+
+
+def test_a_folder_whose_lock_is_not_held_yet_stays(tmp_path: Path, cache: Path) -> None:
+    new = cache / f"xpad-cdf-{socket.gethostname()}-new"
+    new.mkdir()
+    (new / "lock").touch()
+    write_packed(tmp_path, 1)
+    open_packed(tmp_path)
+    assert new.is_dir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_the_folder_goes_with_its_process_without_fcntl(tmp_path: Path, cache: Path) -> None:
+    write_packed(tmp_path, 1)
+    assert run(tmp_path / "0.cdf", "without fcntl") == 0
+    assert list(cache.iterdir()) == []

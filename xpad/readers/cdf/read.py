@@ -11,8 +11,7 @@ from __future__ import annotations
 import difflib
 import functools
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,15 @@ from numpy.typing import NDArray
 from xarray.core import indexing
 
 from xpad.compute.chunks import chunk_length
-from xpad.errors import OptionError, ReaderError, notice
+from xpad.compute.times import warn_of_unusual_times
+from xpad.errors import ReaderError, warn
 from xpad.readers.cdf.header import Header, read_header
 from xpad.readers.cdf.layout import Entry, Layout, attributes, lay_out
 from xpad.readers.cdf.records import named_errors, read_records
 from xpad.readers.cdf.scan import Known, Scan, Scans, same, scan_file
 from xpad.readers.cdf.unpacked import uncompressed
 from xpad.readers.lazy import RecordArray, TableArray
+from xpad.readers.skipping import Skipping
 from xpad.storage.storable import storable
 
 _log = logging.getLogger("xpad.readers.cdf.read")
@@ -71,55 +72,35 @@ def read_cdf(
         If a file is not a CDF file, or is truncated or damaged; if a variable that was asked for
         is missing; if two files have axes of different lengths.
     """
-    if on_error not in ("raise", "skip"):
-        raise OptionError(f"on_error={on_error!r} is not possible; use 'raise' or 'skip'.")
+    skipping = Skipping(paths, on_error)
     asked = [variable] if isinstance(variable, str) else list(variable or [])
-    skipped: list[str] = []
-    tolerate = functools.partial(_tolerate, on_error=on_error, skipped=skipped)
-    template, names, global_attrs = _template(paths, tolerate)
+    template, names, global_attrs = _template(paths, skipping)
     layout = lay_out(template.variables, names)
     _select(layout, names, asked, drop_variables, template.path)
 
     found = Scans()
     known: Known = {}
     for path in paths:
-        with tolerate(path):
+        with skipping.tolerate(path):
             found.add(scan_file(path, layout, known))
+    skipping.require_some()
     scans, record_times = found.in_time_order()
-    if not scans:
-        raise ReaderError(f"None of the {len(paths)} files can be read; the first: {skipped[0]}")
     _leave_out_faulty(layout, scans, asked)
 
     dataset = _assemble(layout, names, scans, record_times)
     dataset.attrs = {**global_attrs, **dataset.attrs}
-    if skipped:
-        dataset.attrs["xpad_skipped"] = [line.split(": ")[0] for line in skipped]
-        notice(
-            f"{len(skipped)} of {len(paths)} files could not be read and are left out (see "
-            f"attrs['xpad_skipped']). The first: {skipped[0]}"
-        )
+    skipping.tell(dataset)
     _warn_of_packed_files(scans)
-    _warn_of_times(dataset, layout)
+    records = [dim for dim in layout.epochs if dim in dataset.indexes]
+    warn_of_unusual_times({dim: dataset.indexes[dim].to_numpy() for dim in records})
     return storable(dataset)
 
 
 # Opening one file -------------------------------------------------------------------------------
 
 
-@contextmanager
-def _tolerate(path: str, *, on_error: str, skipped: list[str]) -> Iterator[None]:
-    try:
-        yield
-    except ReaderError as error:
-        if on_error == "raise":
-            raise
-        reason = str(error).removeprefix(path).strip(": ")
-        if not any(line.startswith(f"{path}: ") for line in skipped):
-            skipped.append(f"{path}: {reason}")
-
-
 def _template(
-    paths: Sequence[str], tolerate: Any
+    paths: Sequence[str], skipping: Skipping
 ) -> tuple[Header, dict[str, dict[str, Any]], dict[str, Any]]:
     """Return the header and the attributes of the first file that is typical.
 
@@ -127,7 +108,7 @@ def _template(
     """
     best: Header | None = None
     for path in paths:
-        with tolerate(path):
+        with skipping.tolerate(path):
             header = _header(path)
             if best is None or header.records > best.records:
                 best = header
@@ -240,7 +221,7 @@ def _leave_out_faulty(layout: Layout, scans: Sequence[Scan], asked: Sequence[str
     if faulty:
         name, (path, fault) = next(iter(faulty.items()))
         more = f"; likewise {', '.join(list(faulty)[1:])}" if len(faulty) > 1 else ""
-        notice(
+        warn(
             f"Variable {name!r} {fault} in {path} and is left out{more}. Name the variables you "
             f"need with variable=… to make that an error."
         )
@@ -379,33 +360,9 @@ def _warn_of_packed_files(scans: Sequence[Scan]) -> None:
             if len(scans) == 1
             else f"{len(packed)} of {len(scans)} files (the first: {packed[0]}) are"
         )
-        notice(
+        warn(
             f"{which} compressed as a whole, which is slow: all of a file is decompressed into a "
             f"temporary folder before anything of it can be read. If you need them more than once, "
             f"convert them with NASA's cdfconvert to compression by variable, or write the Dataset "
             f"with to_zarr and open that."
         )
-
-
-def _warn_of_times(dataset: xr.Dataset, layout: Layout) -> None:
-    """Say, once, what is unusual about the times; none of it is an error."""
-    remarks = []
-    for dim in layout.epochs:
-        if dim not in dataset.indexes:
-            continue
-        values = dataset.indexes[dim].to_numpy()
-        is_missing = np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
-        valid = values[~is_missing] if is_missing.any() else values
-        found = []
-        if is_missing.any():
-            found.append(f"{int(is_missing.sum())} missing (NaT)")
-        if (valid[1:] < valid[:-1]).any():
-            found.append("not in ascending order")
-            valid = np.sort(valid)
-        repeated = int((valid[1:] == valid[:-1]).sum())
-        if repeated:
-            found.append(f"{repeated} duplicate")
-        if found:
-            remarks.append(f"{dim}: {', '.join(found)}")
-    if remarks:
-        notice(f"Unusual times ({'; '.join(remarks)}). The records are kept as they stand.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xpad.errors import ReaderError
+from xpad.errors import ReaderError, told_as
 from xpad.readers import times
 from xpad.readers.cdf.header import check_length
 from xpad.readers.cdf.layout import VariableInfo
@@ -45,7 +45,7 @@ def read_records(path: str, start: int, stop: int, *, variable: str, info: Varia
         check_length(path, stored)
         cdf = CDF(stored, string_encoding="latin-1")
         values = values_of(cdf, variable, startrec=start, endrec=stop - 1)
-        return decoded(values, info, stop - start, path, variable)
+    return decoded(values, info, stop - start, path, variable)
 
 
 def values_of(cdf: Any, variable: str, **records: int) -> Any:
@@ -95,21 +95,34 @@ def decoded(
 
 
 @contextmanager
+def lent(path: str, variable: str | None = None) -> Iterator[str]:
+    """`uncompressed`, with errors that name the file; not those of what is done with it."""
+    with ExitStack() as stack:
+        with named_errors(path, variable):
+            stored = stack.enter_context(uncompressed(path))
+        yield stored
+
+
+@contextmanager
 def named_errors(path: str, variable: str | None = None) -> Iterator[None]:
     """Turn whatever a damaged file makes cdflib raise into an error that names the file."""
+    where = f"{path}: variable {variable!r}" if variable else path
     try:
-        yield
+        with told_as(where, lambda error: _unreadable(path, variable, error)):
+            yield
     except ReaderError as error:
         if variable is None or repr(variable) in str(error):
             raise
         raise ReaderError(f"{error} (While reading variable {variable!r}.)") from error
-    except FileNotFoundError as error:
+
+
+def _unreadable(path: str, variable: str | None, error: Exception) -> ReaderError:
+    if isinstance(error, FileNotFoundError):
         what = f" Variable {variable!r} cannot be read." if variable else ""
-        raise ReaderError(f"{path} does not exist (any more).{what}") from error
-    except Exception as error:
-        where = f"{path}: variable {variable!r}" if variable else path
-        reason = str(error) or "no reason given"
-        raise ReaderError(
-            f"{where} cannot be read: {type(error).__name__}: {reason}. The file is damaged or "
-            f"truncated; fetch it again, or pass on_error='skip' to open_dataset."
-        ) from error
+        return ReaderError(f"{path} does not exist (any more).{what}")
+    where = f"{path}: variable {variable!r}" if variable else path
+    reason = str(error) or "no reason given"
+    return ReaderError(
+        f"{where} cannot be read: {type(error).__name__}: {reason}. The file is damaged or "
+        f"truncated; fetch it again, or pass on_error='skip' to open_dataset."
+    )

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from xpad.readers.cdf.header import read_header
 from xpad.readers.cdf.layout import Entry, Layout, VariableInfo
-from xpad.readers.cdf.records import decoded, named_errors, values_of
-from xpad.readers.cdf.unpacked import uncompressed
+from xpad.readers.cdf.records import decoded, lent, named_errors, values_of
 
 
 class GrowingArray:
@@ -118,10 +117,11 @@ def scan_file(path: str, layout: Layout, known: Known) -> Scan:
     """
     from cdflib import CDF
 
-    with named_errors(path), uncompressed(path) as stored:
-        header = read_header(path, stored)
+    with lent(path) as stored:
+        with named_errors(path):
+            header = read_header(path, stored)
+            cdf = CDF(stored, string_encoding="latin-1")
         variables = header.variables
-        cdf = CDF(stored, string_encoding="latin-1")
         counts = {dim: _count(dim, layout, variables) for dim in layout.epochs}
         faults, dtypes = _compare(layout, variables, counts)
 
@@ -129,13 +129,13 @@ def scan_file(path: str, layout: Layout, known: Known) -> Scan:
             info = layout.entries[name].info
             if info.is_time and variables[name].is_time and info.cdf_type != "UNIX":
                 info = variables[name]  # files may count time in different ways
+            if records == 0:
+                return np.empty((0, *info.shape), dtype=info.dtype)
             with named_errors(path, name):
-                if records == 0:
-                    return np.empty((0, *info.shape), dtype=info.dtype)
                 values = values_of(cdf, name)
                 if records is None and variables[name].varying:
                     values = np.asarray(values)[0]
-                return decoded(values, info, records, path, name)
+            return decoded(values, info, records, path, name)
 
         def read_static(name: str) -> NDArray:
             fingerprint = header.fingerprints.get(name)

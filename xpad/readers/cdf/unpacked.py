@@ -22,7 +22,6 @@ import re
 import shutil
 import socket
 import struct
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -30,11 +29,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import BinaryIO
 
 import dask
 
 from xpad.errors import ReaderError
+from xpad.storage.locks import Lock, taken
 
 _log = logging.getLogger("xpad.readers.cdf.unpacked")
 
@@ -46,6 +45,12 @@ _PACKED = b"\xcc\xcc\x00\x01"
 _PLAIN = b"\x00\x00\xff\xff"
 _RUN_LENGTH, _GZIP = 1, 5
 _BLOCK = 2**20
+#: A file that a folder gets once its lock is held: without it, the lock may not be held yet.
+_LOCKED = "locked"
+_REMEDY = (
+    "Set the environment variable TMPDIR, or dask's temporary-directory, to a folder that can be "
+    "written and lies on a large disk."
+)
 
 
 def is_packed(path: str) -> bool:
@@ -117,8 +122,7 @@ class _Cache:
 
     @contextmanager
     def lend(self, path: str) -> Iterator[str]:
-        found = os.stat(path)
-        copy = self._take((os.path.abspath(path), found.st_size, found.st_mtime_ns))
+        copy = self._take(path)
         try:
             with copy.being_written:
                 if not copy.path.is_file():
@@ -129,10 +133,12 @@ class _Cache:
         finally:
             self._give_back(copy)
 
-    def _take(self, key: tuple[str, int, int]) -> _Copy:
+    def _take(self, path: str) -> _Copy:
+        found = os.stat(path)
+        key = os.path.abspath(path), found.st_size, found.st_mtime_ns
         with self._lock:
             if self._folder is None:
-                self._folder = _make_folder()
+                self._folder = _make_folder(path)
                 self._limit = min(LARGEST_TOTAL, shutil.disk_usage(self._folder).free // 2)
             copy = self._copies.pop(key, None)
             if copy is None:
@@ -174,47 +180,38 @@ if hasattr(os, "register_at_fork"):
 # The folder ---------------------------------------------------------------------------------------
 
 
-def _make_folder() -> Path:
+def _make_folder(path: str) -> Path:
+    """Make the folder of this process, of which `path` is the first file to need it."""
     parent = dask.config.get("temporary-directory", None) or tempfile.gettempdir()
-    os.makedirs(parent, exist_ok=True)
     prefix = f"xpad-cdf-{socket.gethostname()}-"
-    _remove_abandoned(Path(parent), prefix)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    lock = _lock(folder)
+    try:
+        os.makedirs(parent, exist_ok=True)
+        _remove_abandoned(Path(parent), prefix)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        lock = taken(folder / "lock")
+        (folder / _LOCKED).touch()
+    except OSError as error:
+        raise ReaderError(
+            f"{path} is compressed as a whole, and cannot be decompressed in {parent} ({error}). "
+            f"{_REMEDY}"
+        ) from error
     # Unlike atexit, this is also called at the end of processes that multiprocessing started.
     Finalize(None, _remove_folder, (folder, lock), exitpriority=0)
     return folder
 
 
-def _remove_folder(folder: Path, lock: BinaryIO) -> None:
-    lock.close()
+def _remove_folder(folder: Path, lock: Lock) -> None:
+    lock.release()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-if sys.platform == "win32":
-
-    def _lock(folder: Path) -> BinaryIO:
-        return (folder / "lock").open("wb")
-
-    def _remove_abandoned(parent: Path, prefix: str) -> None:
-        """Leave everything: a folder in use cannot be told from an abandoned one."""
-
-else:
-    import fcntl
-
-    def _lock(folder: Path) -> BinaryIO:
-        """Mark a folder as in use, until the file is closed or the process has ended."""
-        file = (folder / "unlocked").open("wb")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        os.replace(folder / "unlocked", folder / "lock")
-        return file
-
-    def _remove_abandoned(parent: Path, prefix: str) -> None:
-        """Remove the folders of processes of this machine that have ended without doing so."""
-        for lock in parent.glob(f"{prefix}*/lock"):
-            with suppress(OSError), lock.open("rb") as file:  # in use, or another user's
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(lock.parent, ignore_errors=True)
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    """Remove the folders of processes of this machine that have ended without doing so."""
+    for mark in parent.glob(f"{prefix}*/{_LOCKED}"):
+        with suppress(OSError):  # another user's
+            lock = taken(mark.parent / "lock")
+            if lock is not None:
+                _remove_folder(mark.parent, lock)
 
 
 # One file -----------------------------------------------------------------------------------------
@@ -230,8 +227,7 @@ def _unpack(path: str, copy: Path) -> None:
             raise
         raise ReaderError(
             f"{path} is compressed as a whole, and there is no room to decompress it in "
-            f"{copy.parent}. Set the environment variable TMPDIR, or dask's temporary-directory, "
-            f"to a folder on a larger disk."
+            f"{copy.parent}. {_REMEDY}"
         ) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -19,9 +19,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.errors import ReaderError, notice
+from xpad.errors import ReaderError
 from xpad.readers import times
 from xpad.readers.das2.stream import _BINARY, Packets, Plane, _packets
+from xpad.readers.skipping import Skipping
 from xpad.storage.storable import storable
 
 #: Units of x that are a time: start, and seconds in one unit. Leap seconds are not counted.
@@ -84,7 +85,11 @@ class Quantity:
 
 
 def read_das2(
-    paths: Sequence[str], variable: str | Collection[str] | None = None, *, on_error: str = "raise"
+    paths: Sequence[str],
+    variable: str | Collection[str] | None = None,
+    *,
+    on_error: str = "raise",
+    drop_variables: Collection[str] = (),
 ) -> xr.Dataset:
     """Read das2 streams into one Dataset.
 
@@ -97,6 +102,8 @@ def read_das2(
         Keep only these.
     on_error : {"raise", "skip"}
         As for `xpad.open_dataset`.
+    drop_variables : collection of str
+        Variables to leave out.
 
     Returns
     -------
@@ -111,19 +118,12 @@ def read_das2(
     ReaderError
         If a stream is malformed; it names the file and the position in bytes.
     """
+    skipping = Skipping(paths, on_error)
     quantities: list[Quantity] = []
-    skipped: list[str] = []
     for path in paths:
-        try:
+        with skipping.tolerate(path):
             quantities.extend(_quantities(path))
-        except ReaderError as error:
-            if on_error == "raise":
-                raise
-            skipped.append(path)
-            reason = str(error)
-            notice(f"A file cannot be read and is left out: {reason}")
-    if not quantities:
-        raise ReaderError(f"None of the {len(paths)} files can be read. {reason}")
+    skipping.require_some()
     dataset = _dataset(_joined(quantities))
     if variable is not None:
         asked = [variable] if isinstance(variable, str) else list(variable)
@@ -132,8 +132,8 @@ def read_das2(
             known = ", ".join(map(str, dataset.data_vars))
             raise ReaderError(f"{paths[0]} holds no variable {missing[0]!r}. It holds {known}.")
         dataset = dataset[asked]
-    if skipped:
-        dataset.attrs["xpad_skipped"] = skipped
+    dataset = dataset.drop_vars(drop_variables, errors="ignore")
+    skipping.tell(dataset)
     dataset.encoding["source"] = paths[0] if len(paths) == 1 else list(paths)
     for item in dataset.variables.values():
         if item.dims and item.dims[0] not in item.dims[1:] and str(item.dims[0]).startswith("time"):

@@ -1,4 +1,4 @@
-"""Fixtures of CDF files."""
+"""What the tests of readers share."""
 
 from pathlib import Path
 from typing import Any
