@@ -73,7 +73,7 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
     from xpad.results.variables import Packing
     from xpad.stages import pca
     from xpad.stages.split import TEST, Members
-    from xpad.statistics.sums import Sums
+    from xpad.statistics.sums import Tally
 
     warnings.simplefilter("ignore", xpad.XpadWarning)  # an epoch is hardly a training
     ds = xpad.open_dataset(store).isel(Epoch=slice(ROWS))
@@ -113,11 +113,10 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
         on_device = [jax.numpy.asarray(some) for some, _ in rows]
 
         def sums() -> None:
-            total, start = Sums(model.k, model.grid.shape, np.zeros(ROWS, np.int64)), 0
+            total = Tally.none(model.grid.shape)
             for one, label in zip(pads, labels, strict=True):
-                total.add(slice(start, start + len(label)), one.flux, label, one.seen)
-                start += len(label)
-            total.tally()
+                run = np.zeros(len(label), np.int64)
+                total += Tally.of(one.flux, one.seen, label.astype(np.int64), run)
 
         return {
             READ: lambda: source.variable[:ROWS].to_numpy(),

@@ -23,12 +23,14 @@ class Tally:
         self.run = np.arange(n) // 64
 
     def time_of(self, whole):
+        from xpad.pads.valid import measured
         from xpad.statistics.sums import Tally
 
-        total = Tally.none(8, *self.flux.shape[1:])
+        total = Tally.none(self.flux.shape[1:])
         for start in range(0, len(self.flux), 4096):
             at = slice(start, start + 4096)
-            total += Tally.of(self.flux[at], self.labels[at], 8, self.run[at])
+            seen = measured(self.flux[at])
+            total += Tally.of(self.flux[at], seen, self.labels[at], self.run[at])
 
     peakmem_of = time_of
 

@@ -1,4 +1,4 @@
-"""The catalogue and the quicklook against plain NumPy, lazy as in memory."""
+"""The catalogue against plain NumPy, lazy as in memory."""
 
 import json
 
@@ -7,62 +7,15 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import computes
 
-from xpad.errors import GridMismatchError, OptionError, RolesError
+from xpad.errors import OptionError, RolesError
 from xpad.pads.regrid import on_one_grid
 from xpad.results.read import require_result
 from xpad.statistics.catalogue import catalogue
-from xpad.statistics.spectrogram import quicklook
-from xpad.statistics.sums import mean_pads, sums
 
 ENERGIES = [1.8, 2.6, 5.2]
-ANGLES = np.linspace(5.0, 175.0, 7)
 K = 4
-
-
-class CountingScheduler:
-    """A dask scheduler that counts how often anything is computed."""
-
-    def __init__(self) -> None:
-        self.computes = 0
-
-    def __call__(self, graph, keys, **options):
-        self.computes += 1
-        return dask.get(graph, keys, **options)
-
-
-@pytest.fixture
-def flux() -> xr.DataArray:
-    random = np.random.default_rng(1)
-    values = random.gamma(1.0, 50.0, size=(300, 3, 7)).astype("f4")
-    values[random.random(values.shape) < 0.1] = np.nan
-    values[random.random(values.shape) < 0.2] = 0.0
-    values[:, 2, 6] = np.nan  # never measured
-    values[7] = 0.0  # no positive value
-    times = np.datetime64("2013-01-01", "ns") + np.arange(300) * np.timedelta64(11, "s")
-    return xr.DataArray(
-        values,
-        dims=("Epoch", "energy", "pitch_angle"),
-        coords={
-            "Epoch": times,
-            "energy": ("energy", ENERGIES, {"units": "MeV"}),
-            "pitch_angle": ("pitch_angle", ANGLES, {"units": "degree"}),
-        },
-        attrs={"units": "cm-2 s-1 sr-1 MeV-1"},
-        name="FEDU",
-    )
-
-
-@pytest.fixture
-def out(flux) -> xr.Dataset:
-    label = np.random.default_rng(2).integers(-1, K, flux.sizes["Epoch"]).astype("i2")
-    return xr.Dataset(
-        {
-            "pad_label": ("Epoch", label),
-            "pad_centre": (("pad_cluster", "pad_component"), np.zeros((K, 3))),
-        },
-        coords={"Epoch": flux.Epoch},
-    )
 
 
 def expected_mean(values: np.ndarray, label: np.ndarray, cluster: int) -> np.ndarray:
@@ -70,21 +23,6 @@ def expected_mean(values: np.ndarray, label: np.ndarray, cluster: int) -> np.nda
     number = (~np.isnan(members)).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.nansum(members, axis=0) / number
-
-
-def test_sums_leave_out_what_is_missing_and_labels_out_of_range():
-    block = np.array([[[1.0, np.nan]], [[2.0, 4.0]], [[100.0, 100.0]], [[7.0, 8.0]]], "f4")
-    total, number = sums(block, np.array([1, 1, -1, 5]), k=3)
-    np.testing.assert_array_equal(total, [[[0.0, 0.0]], [[3.0, 4.0]], [[0.0, 0.0]]])
-    np.testing.assert_array_equal(number, [[[0, 0]], [[2, 1]], [[0, 0]]])
-    assert total.dtype == np.float64
-
-
-def test_sums_are_exact_where_float32_would_not_be():
-    block = np.full((20_000, 1, 1), 16_777_217 / 16_777_216, "f4")
-    block[0] = 2.0**24
-    total, _ = sums(block, np.zeros(20_000, int), k=1)
-    assert total[0, 0, 0] == block.astype("f8").sum()
 
 
 def test_catalogue_equals_numpy(out, flux):
@@ -123,11 +61,68 @@ def test_catalogue_can_be_stored(out, flux, tmp_path):
 @pytest.mark.parametrize("chunks", [{"Epoch": 37}, {"Epoch": 300, "pitch_angle": 3}, {"Epoch": 1}])
 def test_catalogue_is_the_same_lazily_and_computes_once(out, flux, chunks):
     lazy = out.assign(pad_label=out.pad_label.chunk(Epoch=50))
-    scheduler = CountingScheduler()
-    with dask.config.set(scheduler=scheduler):
+    with computes() as count:
         entries = catalogue(lazy, flux.chunk(chunks))
-    assert scheduler.computes == 1
+    assert count.computes == 1
     xr.testing.assert_allclose(entries, catalogue(out, flux), rtol=1e-6)
+
+
+def test_a_mixture_of_lazy_and_not_is_computed_once(out, flux):
+    wanted = catalogue(out, flux)
+    lazy = out.assign(pad_label=out.pad_label.chunk(Epoch=50))
+    for labels, values in ((lazy, flux), (out, flux.chunk(Epoch=64)), (lazy[["pad_label"]], flux)):
+        with computes() as count:
+            entries = catalogue(labels, values)
+        assert count.computes == 1
+        xr.testing.assert_allclose(entries, wanted, rtol=1e-6)
+
+
+def test_several_record_dimensions_in_any_order(out, flux):
+    def probes(array):
+        return array.drop_vars("Epoch").coarsen(Epoch=100).construct(Epoch=("probe", "time"))
+
+    parted = probes(flux).transpose("energy", "time", "pitch_angle", "probe")
+    labels = xr.Dataset({"pad_label": probes(out.pad_label).transpose("time", "probe")})
+    wanted = catalogue(out, flux)
+    for given in (parted, parted.chunk(time=30, probe=1)):
+        xr.testing.assert_allclose(catalogue(labels, given), wanted, rtol=1e-6)
+
+
+def test_a_flux_that_does_not_fit_is_refused(out, flux):
+    with pytest.raises(OptionError, match=r"pad_label has dims .*299.*Epoch.*300"):
+        catalogue(out.isel(Epoch=slice(299)), flux)
+    with pytest.raises(OptionError, match="without pitch_angle"):
+        catalogue(out, flux.isel(pitch_angle=0))
+
+
+def test_labels_of_a_part_of_the_records(out, flux):
+    """Those that xarray's ``where`` leaves are floats, NaN elsewhere."""
+    kept = out.pad_label.where(out.Epoch < out.Epoch[150])
+    assert kept.dtype.kind == "f"
+    half = {"Epoch": slice(150)}
+    wanted = catalogue(out.isel(half), flux.isel(half))
+    xr.testing.assert_identical(catalogue(out.assign(pad_label=kept), flux), wanted)
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_labels_beyond_the_clusters_are_left_out(out, flux, k):
+    entries = catalogue(out.isel(pad_cluster=slice(k)), flux)
+    xr.testing.assert_identical(
+        entries.drop_vars("pad_share"),
+        catalogue(out, flux).isel(pad_cluster=slice(k)).drop_vars("pad_share"),
+    )
+    assert entries.pad_share.sum() == (k > 0)
+
+
+def test_pads_without_a_positive_value_have_a_level_and_no_shape(out, flux):
+    label = out.pad_label.copy()
+    label[:8] = [-1] * 7 + [0]  # the last has zeros only
+    alone = label.where(label.Epoch <= label.Epoch[7], -1)
+    entries = catalogue(out.assign(pad_label=alone), flux)
+    assert entries.pad_count[0] == 1
+    assert np.isnan(entries.pad_mean[0]).all()
+    assert (entries.pad_flux[0] == 0).all()
+    assert (entries.pad_positive[0] == 0).all()
 
 
 def test_each_chunk_of_the_flux_is_read_once(out, flux):
@@ -142,51 +137,6 @@ def test_each_chunk_of_the_flux_is_read_once(out, flux):
     with dask.config.set(scheduler="synchronous"):
         catalogue(out, flux.copy(data=values))
     assert sorted(read) == [(i, 0, 0) for i in range(6)]
-
-
-def test_mean_pads_is_lazy_where_either_is(out, flux):
-    scheduler = CountingScheduler()
-    with dask.config.set(scheduler=scheduler):
-        for f, label in (
-            (flux.chunk(Epoch=64), out.pad_label),
-            (flux, out.pad_label.chunk(Epoch=64)),
-        ):
-            means = mean_pads(f, label, K)
-            assert scheduler.computes == 0
-            assert means["mean"].chunks is not None
-    wanted = mean_pads(flux, out.pad_label, K)
-    assert wanted["mean"].chunks is None
-    xr.testing.assert_allclose(means.compute(), wanted)
-
-
-@pytest.mark.parametrize("normalise", ["max_energy", "90deg"])
-def test_mean_pads_with_other_normalisations(out, flux, normalise):
-    reference = flux.max("pitch_angle") if normalise == "max_energy" else flux.isel(pitch_angle=3)
-    scaled = flux / reference.where(reference > 0)
-    means = mean_pads(flux, out.pad_label, K, normalise=normalise)["mean"]
-    for cluster in range(K):
-        wanted = expected_mean(scaled.values, out.pad_label.values, cluster)
-        np.testing.assert_allclose(means[cluster], wanted, rtol=1e-5)
-
-
-def test_several_record_dimensions_in_any_order(out, flux):
-    def probes(array):
-        return array.drop_vars("Epoch").coarsen(Epoch=100).construct(Epoch=("probe", "time"))
-
-    parted = probes(flux).transpose("energy", "time", "pitch_angle", "probe")
-    labels = probes(out.pad_label).transpose("time", "probe")
-    wanted = mean_pads(flux, out.pad_label, K)
-    for f in (parted, parted.chunk(time=30, probe=1)):
-        xr.testing.assert_allclose(mean_pads(f, labels, K).compute(), wanted)
-
-
-def test_labels_that_do_not_fit_are_refused(out, flux):
-    with pytest.raises(OptionError, match="Epoch"):
-        mean_pads(flux, out.pad_label[:-1], K)
-    with pytest.raises(OptionError, match="'cube'"):
-        mean_pads(flux, out.pad_label, K, normalise="cube")
-    with pytest.raises(OptionError, match="without pitch_angle"):
-        mean_pads(flux.isel(pitch_angle=0), out.pad_label, K)
 
 
 def test_a_cluster_without_records_has_no_mean_and_no_share(out, flux):
@@ -227,6 +177,9 @@ def test_a_selection_does_not_get_the_catalogue_of_the_whole(out, flux):
     selected = stored.isel(half)
     with pytest.raises(RolesError, match=r"which are not those.*keep_flux=True"):
         catalogue(selected)
+    with computes() as count:
+        catalogue(stored.assign(pad_label=stored.pad_label.chunk(Epoch=40)))
+    assert count.computes == 1  # its labels, counted
     wanted = catalogue(out.isel(half), flux.isel(half))
     xr.testing.assert_identical(catalogue(selected, flux.isel(half)), wanted)
     xr.testing.assert_equal(catalogue(selected.assign(FEDU=flux)), wanted)
@@ -256,16 +209,13 @@ def test_the_flux_that_was_labelled_is_found(out, flux):
     np.testing.assert_allclose(catalogue(both).pad_flux, catalogue(out, flux).pad_flux)
 
 
-def test_energies_that_change_are_put_on_one_table_or_refused(out, flux):
+def test_energies_that_change_are_put_on_one_table(out, flux):
     table = np.where(np.arange(300)[:, None] % 3 == 0, 2.0, 1.0) * np.array(ENERGIES)
     level = 1.0 / table[:, :, None] * np.ones(7)
     varying = flux.drop_vars("energy").copy(data=level.astype("f4"))
     varying = varying.assign_coords(
         energy_table=(("Epoch", "energy"), table, {"units": "MeV"}),
     )
-    for refusing in (lambda: mean_pads(varying, out.pad_label, K), lambda: quicklook(varying)):
-        with pytest.raises(GridMismatchError, match=r"energy_table.*on_one_grid"):
-            refusing()
     for given in (varying, varying.chunk(Epoch=70)):
         placed = on_one_grid(given)
         np.testing.assert_allclose(placed.energy, ENERGIES)
@@ -276,50 +226,3 @@ def test_energies_that_change_are_put_on_one_table_or_refused(out, flux):
         entries = catalogue(out, given)
         np.testing.assert_allclose(entries.pad_flux[:, 2], 1 / 5.2, rtol=0.1)
     assert on_one_grid(flux) is flux
-
-
-@pytest.mark.parametrize("bins", [1, 7, 299, 300, 1500])
-def test_quicklook_is_the_mean_of_runs(flux, bins):
-    spectrum = quicklook(flux, bins=bins)
-    run = -(-300 // bins)
-    assert spectrum.dims == ("pad_quicklook", "energy")
-    assert spectrum.sizes["pad_quicklook"] <= bins
-    one_angle = np.nanmean(flux.values, axis=2)
-    wanted = [np.nanmean(one_angle[i : i + run], axis=0) for i in range(0, 300, run)]
-    np.testing.assert_allclose(spectrum, wanted, rtol=1e-5)
-    np.testing.assert_array_equal(spectrum.pad_quicklook, flux.Epoch.values[::run])
-    last = np.minimum(np.arange(0, 300, run) + run, 300) - 1
-    np.testing.assert_array_equal(spectrum.pad_quicklook_end, flux.Epoch.values[last])
-    assert spectrum.attrs["units"] == flux.attrs["units"]
-    assert spectrum.name == "pad_spectrum"
-
-
-def test_quicklook_is_lazy_and_small(flux):
-    scheduler = CountingScheduler()
-    with dask.config.set(scheduler=scheduler):
-        spectrum = quicklook(flux.chunk(Epoch=41), bins=10)
-        assert scheduler.computes == 0
-        loaded = spectrum.compute()
-    assert scheduler.computes == 1
-    xr.testing.assert_allclose(loaded, quicklook(flux, bins=10))
-
-
-def test_quicklook_keeps_further_record_dimensions(flux):
-    probes = xr.concat([flux, 2 * flux], dim="probe").transpose("Epoch", "probe", ...)
-    spectrum = quicklook(probes, bins=10)
-    assert spectrum.dims == ("probe", "pad_quicklook", "energy")
-    np.testing.assert_allclose(spectrum[1], 2 * quicklook(flux, bins=10), rtol=1e-5)
-
-
-def test_quicklook_of_records_without_time(flux):
-    spectrum = quicklook(flux.drop_vars("Epoch"), bins=100)
-    assert spectrum.pad_quicklook.values.tolist() == list(range(0, 300, 3))
-    with pytest.raises(OptionError, match="bins=0"):
-        quicklook(flux, bins=0)
-
-
-def test_quicklook_can_be_stored_beside_labels(out, flux, tmp_path):
-    store = out.assign(pad_spectrum=quicklook(flux, bins=20))
-    store.to_netcdf(tmp_path / "store.nc", engine="h5netcdf")
-    with xr.open_dataset(tmp_path / "store.nc", engine="h5netcdf") as back:
-        xr.testing.assert_equal(back.pad_spectrum.load(), store.pad_spectrum)

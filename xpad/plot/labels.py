@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +17,8 @@ from xpad.pads.regrid import on_one_grid
 from xpad.plot import style
 from xpad.plot.columns import Columns, columns_of
 from xpad.results.read import require_result, result_flux
-from xpad.statistics.sums import mean_pads
+from xpad.statistics.keys import by_number
+from xpad.statistics.sums import SpectrumSums, records_with
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -187,21 +190,35 @@ def _computed(
     """Labels (records,), mean flux (energy, columns) and its energies, in one compute."""
     if spectrum is None:
         return np.asarray(labels.values), None, None
-    is_quicklook = f"{prefix}_quicklook" in spectrum.dims
-    wanted: dict[str, xr.DataArray] = {"label": labels.reset_coords(drop=True)}
-    if is_quicklook:
-        wanted["spectrum"] = spectrum.transpose("energy", f"{prefix}_quicklook")
+    if f"{prefix}_quicklook" in spectrum.dims:
+        wanted = {"label": labels, "spectrum": spectrum.transpose("energy", ...)}
+        found = xr.Dataset({n: a.reset_coords(drop=True) for n, a in wanted.items()}).compute()
+        values, means = found["label"].values, found["spectrum"].values
+        shown = _runs_shown(spectrum, where, prefix)
     else:
-        index = xr.DataArray(where.index, dims=labels.dims)
-        one_angle = spectrum.mean("pitch_angle", skipna=True, keep_attrs=True)
-        one_angle = one_angle.expand_dims("pitch_angle", axis=-1)
-        means = mean_pads(one_angle, index, where.number, normalise=None)["mean"]
-        wanted["spectrum"] = means.isel(pitch_angle=0).transpose("energy", "pad_cluster")
-    found = xr.Dataset(wanted).compute()
-    values = found["spectrum"].values
-    shown = _runs_shown(spectrum, where, prefix) if is_quicklook else where.source
-    values = np.where(shown >= 0, values[:, shown], np.nan)
-    return np.asarray(found["label"].values), values, spectrum
+        values, means = _by_column(labels, spectrum, where)
+        shown = where.source
+    return values, np.where(shown >= 0, means[:, shown], np.nan), spectrum
+
+
+def _by_column(
+    labels: xr.DataArray, flux: xr.DataArray, where: Columns
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (records,) and the mean flux of each column's records (energy, columns)."""
+    column = xr.DataArray(where.index, dims=labels.dims)
+    records = records_with(flux, labels, column)
+    found = records.run(_block_by_column, name="xpad-columns")
+    values = np.empty(labels.size, labels.dtype)
+    for at, (own, _) in zip(records.places(), found, strict=True):
+        values[at] = own
+    total = reduce(add, (sums for _, sums in found))
+    return values, total.upto(where.number).means().T
+
+
+def _block_by_column(
+    flux: Any, labels: np.ndarray, column: np.ndarray, position: np.ndarray
+) -> tuple[np.ndarray, SpectrumSums]:
+    return labels, SpectrumSums.of(by_number(column, position), flux)
 
 
 def _runs_shown(spectrum: xr.DataArray, where: Columns, prefix: str) -> np.ndarray:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from xpad.errors import RolesError
-from xpad.pads.dims import CELL_DIMS
-from xpad.pads.grid import Grid, grid_coords
+from xpad.pads.dims import CELL_DIMS, units_of
 from xpad.pads.regrid import on_one_grid
 from xpad.results.read import require_finished, require_result, result_flux
 from xpad.roles.recognise import as_dataset
-from xpad.statistics.sums import Tally, mean_pads
+from xpad.statistics.keys import by_number
+from xpad.statistics.sums import PadSums, Sums, over, summed
 
 
 def catalogue(
@@ -82,29 +85,16 @@ def catalogue(
     if flux is None:
         flux = result_flux(out, prefix)
     flux = on_one_grid(flux)
-    k = _number_of_clusters(out, labels, prefix)
-    shape = mean_pads(flux, labels, k, normalise="max")
-    level = mean_pads(flux, labels, k, normalise=None)
-    positive = mean_pads((flux > 0).where(flux.notnull()), labels, k, normalise=None)
-    entries = xr.Dataset(
-        {
-            "mean": shape["mean"].astype(np.float32),
-            "flux": level["mean"].astype(np.float32),
-            "positive": positive["mean"].astype(np.float32),
-            "count": level["count"],
-        },
-        coords={"pad_cluster": np.arange(k)},
-    ).compute()
-    return _finished(entries, level["mean"].attrs["units"], prefix)
+    found = summed(PadSums, by_number, [labels], flux)
+    k = _number_of_clusters(out, found, prefix)
+    return catalogue_of(found, k, flux.coords, units_of(flux), prefix)
 
 
 def _is_of(entries: xr.Dataset, out: xr.Dataset, prefix: str) -> bool:
     """Whether a catalogue counts the records that a result has; reads its labels, once."""
-    labels, count = require_result(out, "label", prefix), entries[f"{prefix}_count"]
-    held = xr.Dataset(
-        {str(label): (labels == label).sum() for label in range(count.size)}
-    ).compute()
-    return [int(number) for number in held.values()] == count.values.tolist()
+    count = entries[f"{prefix}_count"].values
+    held = summed(Sums, by_number, [require_result(out, "label", prefix)])
+    return np.array_equal(held.upto(count.size).count, count)
 
 
 def _flux_of_selection(out: xr.Dataset, prefix: str) -> xr.DataArray:
@@ -121,39 +111,48 @@ def _flux_of_selection(out: xr.Dataset, prefix: str) -> xr.DataArray:
         ) from err
 
 
-def catalogue_of(tally: Tally, grid: Grid, prefix: str = "pad") -> xr.Dataset:
-    """The same from sums over the records, as a region-by-region run gathers them."""
-    measured = np.where(tally.measured > 0, tally.measured, np.nan)
+def catalogue_of(
+    sums: PadSums, k: int, axes: Mapping[Any, Any], units: str, prefix: str = "pad"
+) -> xr.Dataset:
+    """The entries of a catalogue from sums by label.
+
+    Parameters
+    ----------
+    sums : PadSums
+    k : int
+        Number of clusters; larger labels are left out.
+    axes : mapping
+        Coordinates of energy and pitch angle, where there are any.
+    units : str
+        Of the flux.
+    prefix : str
+        How the names begin.
+    """
+    own = sums.upto(k)
     dims = ("pad_cluster", *CELL_DIMS)
+    counted = own.count.sum()
     entries = xr.Dataset(
         {
-            "mean": (dims, (tally.shape / measured).astype(np.float32)),
-            "flux": (dims, (tally.level / measured).astype(np.float32)),
-            "positive": (dims, (tally.positive / measured).astype(np.float32)),
-            "count": ("pad_cluster", tally.count),
+            "mean": (dims, over(own.shape, own.shaped).astype(np.float32)),
+            "flux": (dims, over(own.level, own.measured).astype(np.float32)),
+            "positive": (dims, over(own.positive, own.measured).astype(np.float32)),
+            "count": ("pad_cluster", own.count),
+            "share": ("pad_cluster", own.count / (counted if counted else np.nan)),
         },
-        coords={"pad_cluster": np.arange(tally.count.size, dtype=np.int16), **grid_coords(grid)},
+        coords={"pad_cluster": own.bins, **{d: axes[d] for d in CELL_DIMS if d in axes}},
     )
-    return _finished(entries, grid.flux_units, prefix)
-
-
-def _finished(entries: xr.Dataset, units: str, prefix: str) -> xr.Dataset:
-    """A catalogue with shares, attributes and its final names."""
-    counted = int(entries["count"].sum())
-    entries["share"] = entries["count"] / counted if counted else entries["count"] * np.nan
     _describe(entries, units)
     names = {name: f"{prefix}_{name}" for name in entries.data_vars}
     return entries.rename({**names, "pad_cluster": f"{prefix}_cluster"})
 
 
-def _number_of_clusters(out: xr.Dataset, labels: xr.DataArray, prefix: str) -> int:
-    """From the stored centres; without them, from the largest label (which reads the labels)."""
+def _number_of_clusters(out: xr.Dataset, sums: PadSums, prefix: str) -> int:
+    """From the stored centres; without them, from the largest label."""
     if f"{prefix}_cluster" in out.sizes:
         return int(out.sizes[f"{prefix}_cluster"])
-    k = int(labels.max()) + 1 if labels.size else 0
-    if k < 1:
+    if not sums.bins.size:
         raise RolesError(f"{prefix}_label holds no label of 0 or more: there is no cluster to show")
-    return k
+    return int(sums.bins[-1]) + 1
 
 
 def _describe(entries: xr.Dataset, units: str) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from xpad.errors import OptionError
-from xpad.pads.dims import checked_record_dims, record_times, time_dim, units_of
-from xpad.pads.grid import Grid, grid_coords
-from xpad.pads.regrid import require_one_grid
-from xpad.statistics.sums import Tally
+from xpad.pads.dims import ENERGY, checked_record_dims, record_times, time_dim, units_of
+from xpad.statistics.keys import Runs
+from xpad.statistics.sums import SpectrumSums, summed
 
 
 def quicklook(flux: xr.DataArray, *, bins: int = 1500, prefix: str = "pad") -> xr.DataArray:
     """Average the flux over pitch angle and over runs of records: a small spectrogram.
 
     A few hundred kilobytes however long the data, so that a store that leaves the flux out can
-    still show its labels under a spectrogram. Lazy if `flux` is.
+    still show its labels under a spectrogram. This computes, once.
 
     Parameters
     ----------
@@ -55,41 +58,41 @@ def quicklook(flux: xr.DataArray, *, bins: int = 1500, prefix: str = "pad") -> x
     """
     if bins < 1:
         raise OptionError(f"bins={bins}: a quicklook needs at least one")
-    require_one_grid(flux)
-    record = time_dim(flux)
-    others = [d for d in checked_record_dims(flux) if d != record]
-    total = flux.sizes[record]
-    run = max(1, -(-total // bins))
-    spectrum = flux.mean("pitch_angle", skipna=True)
-    coarse = spectrum.drop_vars([c for c in spectrum.coords if c != "energy"])
-    coarse = coarse.coarsen({record: run}, boundary="pad").mean()
-    coarse = coarse.astype(np.float32).rename({record: f"{prefix}_quicklook"})
-    coarse = coarse.transpose(*others, f"{prefix}_quicklook", "energy")
-    return _quicklook_described(coarse, flux, record, run, prefix)
+    runs = Runs.of(flux, max(1, -(-flux.sizes[time_dim(flux)] // bins)))
+    found = summed(SpectrumSums, runs, [], flux)
+    return quicklook_of(found, flux, flux.coords, runs.length, prefix)
 
 
 def quicklook_of(
-    tally: Tally, flux: xr.DataArray, grid: Grid, run: int, prefix: str = "pad"
+    sums: SpectrumSums,
+    flux: xr.DataArray,
+    axes: Mapping[Any, Any],
+    run: int,
+    prefix: str = "pad",
 ) -> xr.DataArray:
-    """The same from sums over the records; `flux` only for its dimensions and times."""
+    """A spectrogram from sums by `Runs` of a flux.
+
+    Parameters
+    ----------
+    sums : SpectrumSums
+    flux : xarray.DataArray
+        Canonical; only its dimensions, times and units are looked at.
+    axes : mapping
+        Coordinates of energy and pitch angle, where there are any.
+    run : int
+        Records of a run.
+    prefix : str
+        How the names begin.
+    """
     record = time_dim(flux)
-    others = sorted((d for d in checked_record_dims(flux) if d != record), key=str)
-    bins = -(-flux.sizes[record] // run)
-    shape = (*(flux.sizes[d] for d in others), bins, grid.energy.size)
-    values = np.full((int(np.prod(shape[:-1])), grid.energy.size), np.nan, dtype=np.float32)
-    some = np.where(tally.spectra > 0, tally.spectra, np.nan)
-    values[tally.run] = tally.spectrum / some
+    others = sorted(d for d in checked_record_dims(flux) if d != record)
+    shape = Runs.of(flux, run).shape
+    means = sums.upto(prod(shape)).means().astype(np.float32)
     coarse = xr.DataArray(
-        values.reshape(shape),
-        dims=(*others, f"{prefix}_quicklook", "energy"),
-        coords={"energy": grid_coords(grid)["energy"]},
+        means.reshape(*shape, means.shape[1]),
+        dims=(*others, f"{prefix}_quicklook", ENERGY),
+        coords={ENERGY: axes[ENERGY]} if ENERGY in axes else None,
     )
-    return _quicklook_described(coarse, flux, record, run, prefix)
-
-
-def _quicklook_described(
-    coarse: xr.DataArray, flux: xr.DataArray, record: str, run: int, prefix: str
-) -> xr.DataArray:
     total = flux.sizes[record]
     first = np.arange(0, total, run)
     last = np.minimum(first + run, total) - 1

@@ -1,415 +1,418 @@
-"""Sums over labelled records: what each cluster looks like, and a small spectrogram."""
+"""Sums over records by bin, whatever the bins are: merged by `+`, in memory as out of core."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from operator import add
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.compute.compiled import compiled
+from xpad.compute.compiled import compiled, compiled_in_any_order
+from xpad.compute.records import Records
 from xpad.errors import OptionError
-from xpad.pads.dims import CELL_DIMS, checked_record_dims, units_of
-from xpad.pads.normalise import normalise_pads
+from xpad.pads.blocks import Block
+from xpad.pads.dims import CELL_DIMS, Doubles, checked_record_dims
 from xpad.pads.regrid import require_one_grid
-from xpad.pads.valid import Measured, measured
-from xpad.settings import METHODS
+from xpad.pads.valid import CLEAN, Counts, Floats, Measured
+from xpad.statistics.keys import Integers, Key
 
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
+SPARSE = 8
+"""Bins for each record: where the bins of records reach over more, they are sorted, not tabled."""
 
-TINY = np.finfo(np.float32).tiny
+
+# --- what is added -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Tally:
-    """Sums over the records of one block or of many. Merge by `+`.
+class Sums:
+    """How many records each bin has; kinds of sums that add up more of them are made of this.
 
     Attributes
     ----------
-    count : (k,)
-        Records of each cluster.
-    measured, positive : (k, energies, pitch angles)
-        Its values that were measured, and those above zero.
-    shape, level : (k, energies, pitch angles)
-        Sums of the PADs over their own maximum, and of the flux.
-    run : (runs,)
-        Numbers of the runs of records that follow each other, ascending.
-    spectrum, spectra : (runs, energies)
-        Sum over a run's records of their flux averaged over pitch angle, and how many have one.
-    """
-
-    count: Integers
-    measured: Doubles
-    positive: Doubles
-    shape: Doubles
-    level: Doubles
-    run: Integers
-    spectrum: Doubles
-    spectra: Doubles
-
-    @classmethod
-    def none(cls, k: int, energies: int, pitch_angles: int) -> Tally:
-        """Of no records."""
-        cells = (k, energies, pitch_angles)
-        return cls(
-            count=np.zeros(k, np.int64),
-            measured=np.zeros(cells),
-            positive=np.zeros(cells),
-            shape=np.zeros(cells),
-            level=np.zeros(cells),
-            run=np.empty(0, np.int64),
-            spectrum=np.empty((0, energies)),
-            spectra=np.empty((0, energies)),
-        )
-
-    @classmethod
-    def of(
-        cls,
-        flux: NDArray[np.float32],
-        labels: NDArray[np.integer],
-        k: int,
-        run: Integers,
-        seen: Measured | None = None,
-    ) -> Tally:
-        """Take the sums of a few thousand records; see `Sums`, which takes them piece by piece."""
-        sums = Sums(k, flux.shape[1:], run)
-        sums.add(slice(None), flux, labels, measured(flux) if seen is None else seen)
-        return sums.tally()
-
-    def __add__(self, other: Tally) -> Tally:
-        runs, member = np.unique(np.concatenate([self.run, other.run]), return_inverse=True)
-        spectrum, spectra = (np.zeros((runs.size, self.spectrum.shape[1])) for _ in range(2))
-        np.add.at(spectrum, member, np.concatenate([self.spectrum, other.spectrum]))
-        np.add.at(spectra, member, np.concatenate([self.spectra, other.spectra]))
-        return Tally(
-            self.count + other.count,
-            self.measured + other.measured,
-            self.positive + other.positive,
-            self.shape + other.shape,
-            self.level + other.level,
-            runs,
-            spectrum,
-            spectra,
-        )
-
-    def arrays(self) -> dict[str, NDArray]:
-        """Its sums by name, to be stored."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-
-class Sums:
-    """The sums over one block of records, to which its pieces are added.
-
-    Parameters
-    ----------
-    k : int
-    shape : (energies, pitch angles)
-    run : (records,)
-        The run of records that each record of the block belongs to.
-    """
-
-    def __init__(self, k: int, shape: tuple[int, ...], run: Integers) -> None:
-        cells = int(np.prod(shape))
-        self._grid = shape
-        self._runs, self._number = np.unique(run, return_inverse=True)
-        self._count, self._whole = (np.zeros(k, np.int64) for _ in range(2))
-        self._there, self._positive = (np.zeros((k, cells), np.int32) for _ in range(2))
-        self._shape, self._level = (np.zeros((k, cells)) for _ in range(2))
-        # Of records without a gap, bins are summed first, and their mean is taken at the end.
-        self._of_whole = np.zeros((self._runs.size, cells))
-        self._whole_in_run = np.zeros(self._runs.size, np.int64)
-        self._spectrum, self._spectra = (np.zeros((self._runs.size, shape[0])) for _ in range(2))
-
-    def add(
-        self,
-        at: slice,
-        flux: NDArray[np.float32],
-        labels: NDArray[np.integer],
-        seen: Measured,
-    ) -> None:
-        """Add a piece of the block.
-
-        Parameters
-        ----------
-        at : slice
-            Where in the block it is.
-        flux : (records, energies, pitch angles) float32
-            Non-negative, on one grid, NaN where missing.
-        labels : (records,)
-            Negative ones belong to no cluster.
-        seen : Measured
-            What the records measured.
-        """
-        rows = np.ascontiguousarray(flux).reshape(len(flux), self._shape.shape[1])
-        label, number = labels.astype(np.int64), self._number[at]
-        if not len(rows) == label.size == number.size == seen.bins.size:
-            raise ValueError(f"{len(rows)} records, {label.size} labels, {number.size} runs")
-        _add(
-            rows, label, number, seen.largest, seen.bins, self._count, self._whole, self._there,
-            self._positive, self._shape, self._level, self._of_whole, self._whole_in_run,
-            self._spectrum, self._spectra,
-        )  # fmt: skip
-
-    def tally(self) -> Tally:
-        """The sums of what was added."""
-        cells = (len(self._count), *self._grid)
-        of_whole = self._of_whole.reshape(-1, *self._grid)
-        return Tally(
-            count=self._count,
-            measured=(self._there + self._whole[:, None]).reshape(cells).astype(np.float64),
-            positive=self._positive.reshape(cells).astype(np.float64),
-            shape=self._shape.reshape(cells),
-            level=self._level.reshape(cells),
-            run=self._runs,
-            spectrum=self._spectrum + of_whole.mean(axis=2),
-            spectra=self._spectra + self._whole_in_run[:, None],
-        )
-
-
-@compiled
-def _add(
-    rows: NDArray[np.float32],
-    label: Integers,
-    run: Integers,
-    largest: NDArray[np.float32],
-    bins: NDArray[np.int32],
-    count: Integers,
-    whole: Integers,
-    there: NDArray[np.int32],
-    positive: NDArray[np.int32],
-    shape: Doubles,
-    level: Doubles,
-    of_whole: Doubles,
-    whole_in_run: Integers,
-    spectrum: Doubles,
-    spectra: Doubles,
-) -> None:
-    # Loops of one sum each: of several at once, the compiler does not take several bins at a time.
-    zero = np.float32(0)
-    n, energies = rows.shape[1], spectrum.shape[1]
-    angles = n // max(energies, 1)
-    for i in range(rows.shape[0]):
-        row, is_whole = rows[i], bins[i] == n
-        if is_whole:
-            whole_in_run[run[i]] += 1
-            own = of_whole[run[i]]
-            for j in range(n):
-                own[j] += row[j]
-        else:
-            totals, numbers = spectrum[run[i]], spectra[run[i]]
-            for energy in range(energies):
-                total, number = 0.0, 0
-                for j in range(energy * angles, (energy + 1) * angles):
-                    if np.isfinite(row[j]):
-                        total += row[j]
-                        number += 1
-                if number:
-                    totals[energy] += total / number
-                    numbers[energy] += 1
-
-        cluster = label[i]
-        if cluster < 0:
-            continue
-        count[cluster] += 1
-        # A PAD over its maximum has a shape only where that has a reciprocal.
-        scale = 1 / np.float64(largest[i]) if largest[i] >= TINY else 0.0
-        above, shapes, levels = positive[cluster], shape[cluster], level[cluster]
-        for j in range(n):
-            above[j] += np.int32(row[j] > zero)
-        if is_whole:
-            whole[cluster] += 1
-            for j in range(n):
-                shapes[j] += row[j] * scale
-            for j in range(n):
-                levels[j] += row[j]
-            continue
-        seen = there[cluster]
-        for j in range(n):
-            seen[j] += np.int32(row[j] >= zero)  # a NaN is not
-        for j in range(n):
-            value = row[j]
-            value = value if value >= zero else zero
-            shapes[j] += value * scale
-        for j in range(n):
-            value = row[j]
-            levels[j] += value if value >= zero else zero
-
-
-# --- array core: NumPy in, NumPy out -------------------------------------------------------------
-
-
-def sums(flux_block: np.ndarray, label_block: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Add up a block's records by label, leaving missing values out.
-
-    Parameters
-    ----------
-    flux_block : numpy.ndarray
-        Values, shape (n, energy, pitch_angle); NaN is missing.
-    label_block : numpy.ndarray
-        Labels, shape (n,). Records with a label outside 0 … k-1 are left out.
-    k : int
-        Number of labels.
-
-    Returns
-    -------
-    sums : numpy.ndarray
-        float64, shape (k, energy, pitch_angle).
-    numbers : numpy.ndarray
-        How many values each sum has, int64, same shape.
+    bins : (n,)
+        Numbers of the bins that have records, ascending.
+    count : (n,)
+        Records in each.
 
     Examples
     --------
     >>> import numpy as np
-    >>> flux = np.array([[[1.0, 2.0]], [[3.0, np.nan]], [[5.0, 5.0]]])
-    >>> total, number = sums(flux, np.array([0, 0, -1]), k=1)
-    >>> total.tolist(), number.tolist()
-    ([[[4.0, 2.0]]], [[[2, 1]]])
+    >>> found = Sums.of(np.array([7, 2, -1, 7])) + Sums.of(np.array([2, 0]))
+    >>> found.bins, found.count
+    (array([0, 2, 7]), array([1, 2, 2]))
+    >>> found.upto(4).count
+    array([1, 0, 2, 0])
     """
-    shape = (k, *flux_block.shape[1:])
-    totals, numbers = np.zeros(shape), np.zeros(shape, np.int64)
-    rows = np.flatnonzero((label_block >= 0) & (label_block < k))
-    rows = rows[np.argsort(label_block[rows], kind="stable")]
-    present, starts = np.unique(label_block[rows], return_index=True)
-    for label, chosen in zip(present, np.split(rows, starts[1:]), strict=False):
-        values = flux_block[chosen]
-        measured = ~np.isnan(values)
-        totals[int(label)] = values.sum(axis=0, dtype=np.float64, where=measured)
-        numbers[int(label)] = measured.sum(axis=0)
-    return totals, numbers
+
+    bins: Integers
+    count: Integers
+
+    @classmethod
+    def of(cls, key: Integers, flux: Any = None) -> Self:
+        """The sums of a block of records.
+
+        Parameters
+        ----------
+        key : (records,)
+            The bin of each; a negative one is none.
+        flux : (record…, energies, pitch angles)
+            NaN where missing; for kinds that add any of it up, piece by piece.
+        """
+        bins, count, _ = _numbered(key)
+        return cls(bins, count)
+
+    def __add__(self, other: Self) -> Self:
+        if np.array_equal(self.bins, other.bins):
+            pairs = zip(self._added(), other._added(), strict=True)
+            return type(self)(self.bins, *(one + two for one, two in pairs))
+        bins, _, place = _numbered(np.concatenate([self.bins, other.bins]))
+        mine, theirs = place[: self.bins.size], place[self.bins.size :]
+        merged = []
+        for one, two in zip(self._added(), other._added(), strict=True):
+            total = np.zeros((bins.size, *one.shape[1:]), one.dtype)
+            total[mine] = one
+            total[theirs] += two
+            merged.append(total)
+        return type(self)(bins, *merged)
+
+    def upto(self, number: int) -> Self:
+        """Those of the bins 0 … number - 1, with zeros for those without records."""
+        inside = self.bins < number
+        found = []
+        for one in self._added():
+            every = np.zeros((number, *one.shape[1:]), one.dtype)
+            every[self.bins[inside]] = one[inside]
+            found.append(every)
+        return type(self)(np.arange(number), *found)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it by name, to be stored."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def _added(self) -> list[NDArray[Any]]:
+        return [getattr(self, f.name) for f in fields(self)[1:]]
 
 
-def _partial(
-    flux_block: np.ndarray,
-    label_block: np.ndarray,
-    k: int,
-    normalise: str | None,
-    pitch_angle: np.ndarray,
-) -> np.ndarray:
-    """Sums and numbers of one block, stacked, behind one axis of size 1 per record dimension."""
-    cells = flux_block.shape[-2:]
-    flat = flux_block.reshape(-1, *cells)
-    if normalise is not None:
-        flat = normalise_pads(flat, normalise, pitch_angle)
-    totals, numbers = sums(flat, label_block.reshape(-1), k)
-    lead = (1,) * label_block.ndim
-    return np.stack([totals, numbers]).reshape(*lead, 2, k, *cells)
+@dataclass(frozen=True)
+class PadSums(Sums):
+    """What the PADs of each bin look like.
+
+    Attributes
+    ----------
+    measured, positive : (n, energies, pitch angles)
+        Values that were measured, and those above zero.
+    level : (n, energies, pitch angles)
+        Sums of the flux.
+    shape, shaped : (n, energies, pitch angles)
+        Sums of the PADs over their own maximum, and of how many values: a PAD without a positive
+        one has no shape.
+    """
+
+    measured: Integers
+    positive: Integers
+    level: Doubles
+    shape: Doubles
+    shaped: Integers
+
+    @classmethod
+    def of(cls, key: Integers, flux: Any = None) -> PadSums:
+        """The sums of a block of records, as `Sums.of`."""
+        return _of_block(flux, key, None).pads
 
 
-def _members(label_block: np.ndarray, k: int) -> np.ndarray:
-    """How many records of one block have each label, behind one axis per record dimension."""
-    flat = label_block.reshape(-1)
-    inside = flat[(flat >= 0) & (flat < k)].astype(np.intp)
-    return np.bincount(inside, minlength=k).reshape(*(1,) * label_block.ndim, k)
+@dataclass(frozen=True)
+class SpectrumSums(Sums):
+    """What the spectra of each bin look like.
+
+    Attributes
+    ----------
+    total, number : (n, energies)
+        Sums of the records' flux averaged over the pitch angles that were measured, and how many
+        records have one.
+    """
+
+    total: Doubles
+    number: Integers
+
+    @classmethod
+    def of(cls, key: Integers, flux: Any = None) -> SpectrumSums:
+        """The sums of a block of records, as `Sums.of`."""
+        return _of_block(flux, None, key).spectra
+
+    def means(self) -> Doubles:
+        """Mean spectra (n, energies)."""
+        return over(self.total, self.number)
 
 
-# --- the same over dask: partial sums a chunk, then a tree ---------------------------------------
+@dataclass(frozen=True)
+class Tally:
+    """PADs by one key and spectra by another, in one look at every record.
+
+    Attributes
+    ----------
+    pads : PadSums
+    spectra : SpectrumSums
+
+    Examples
+    --------
+    >>> from xpad.pads.valid import measured
+    >>> flux = np.array([[[2, 4]], [[3, np.nan]]], dtype="f4")
+    >>> label, run = np.array([1, 1]), np.array([0, 1])
+    >>> found = Tally.of(flux, measured(flux), label, run) + Tally.none((1, 2))
+    >>> found.pads.count, found.pads.shape[0], found.spectra.means()[:, 0]
+    (array([2]), array([[1.5, 1. ]]), array([3., 3.]))
+    """
+
+    pads: PadSums
+    spectra: SpectrumSums
+
+    @classmethod
+    def of(cls, flux: Floats, seen: Measured, pad_key: Integers, spectrum_key: Integers) -> Tally:
+        """The sums of a piece.
+
+        Parameters
+        ----------
+        flux : (records, energies, pitch angles) float32
+            Not negative; NaN where missing.
+        seen : Measured
+            What the records measured.
+        pad_key, spectrum_key : (records,)
+            The bins that they belong to; negative ones are none.
+        """
+        n, energies, angles = flux.shape
+        if not n == seen.bins.size == pad_key.size == spectrum_key.size:
+            raise ValueError(
+                f"{n} records, {seen.bins.size} of them looked at, "
+                f"{pad_key.size} and {spectrum_key.size} keys"
+            )
+        bins, count, pad = _numbered(pad_key)
+        some, above, shapeless = np.zeros((3, bins.size, energies * angles), np.int32)
+        level, shape = np.zeros((2, bins.size, energies * angles))
+        runs, records, spectrum = _numbered(spectrum_key)
+        total, of_whole = np.zeros((runs.size, energies)), np.zeros((runs.size, energies * angles))
+        number = np.zeros((runs.size, energies), np.int64)
+        # Records without a gap need no count of each value, nor a mean of their own.
+        whole, whole_spectra = (np.zeros((m, 1), np.int64) for m in (bins.size, runs.size))
+        _add(
+            np.ascontiguousarray(flux), seen.bins, seen.largest,
+            pad, whole, some, above, shapeless, level, shape,
+            spectrum, whole_spectra, number, total, of_whole,
+        )  # fmt: skip
+        measured = whole + some
+        added = (measured, above.astype(np.int64), level, shape, measured - shapeless)
+        cells = [one.reshape(bins.size, energies, angles) for one in added]
+        total += of_whole.reshape(runs.size, energies, angles).sum(axis=2) / max(angles, 1)
+        return cls(
+            PadSums(bins, count, *cells),
+            SpectrumSums(runs, records, total, number + whole_spectra),
+        )
+
+    @classmethod
+    def none(cls, grid: tuple[int, ...]) -> Tally:
+        """Of no records with so many energies and pitch angles."""
+        nothing, nowhere = np.empty(0, np.float32), np.empty(0, np.int64)
+        seen = Measured(np.empty(0, np.int32), np.empty(0, np.int32), nothing)
+        return cls.of(nothing.reshape(0, *grid), seen, nowhere, nowhere)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.pads + other.pads, self.spectra + other.spectra)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it by name, to be stored."""
+        kinds = {"pads": self.pads, "spectra": self.spectra}
+        return {f"{k}_{n}": a for k, sums in kinds.items() for n, a in sums.arrays().items()}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Tally:
+        """What `arrays` gave."""
+        pads = {f.name: arrays[f"pads_{f.name}"] for f in fields(PadSums)}
+        spectra = {f.name: arrays[f"spectra_{f.name}"] for f in fields(SpectrumSums)}
+        return cls(PadSums(**pads), SpectrumSums(**spectra))
 
 
-def _reduce(
-    flux: Any, labels: Any, k: int, normalise: str | None, pitch_angle: np.ndarray
-) -> tuple[Any, Any]:
-    """Stacked (sums, numbers) of shape (2, k, energy, pitch_angle), and members of shape (k,)."""
-    records = tuple(range(labels.ndim))
-    if isinstance(flux, np.ndarray) and isinstance(labels, np.ndarray):
-        stacked = _partial(flux, labels, k, normalise, pitch_angle).sum(axis=records)
-        return stacked, _members(labels, k).sum(axis=records)
+def over(sums: NDArray[Any], numbers: Integers) -> Doubles:
+    """Sums over how many they are of; NaN for those of nothing.
 
-    import dask.array as da
-
-    if isinstance(flux, np.ndarray):
-        flux = da.from_array(flux, chunks=(*labels.chunks, -1, -1))
-    flux = flux.rechunk({flux.ndim - 2: -1, flux.ndim - 1: -1})
-    if isinstance(labels, np.ndarray):
-        labels = da.from_array(labels, chunks=flux.chunks[:-2])
-    new = labels.ndim
-    stack, cluster, energy, angle = new, new + 1, new + 2, new + 3
-    one_a_block = {axis: lambda _: 1 for axis in records}
-    partial = da.blockwise(
-        _partial, (*records, stack, cluster, energy, angle),
-        flux, (*records, energy, angle), labels, records,
-        k=k, normalise=normalise, pitch_angle=pitch_angle,
-        new_axes={stack: 2, cluster: k}, adjust_chunks=one_a_block,
-        dtype=np.float64, meta=np.empty((0,) * (new + 4)),
-    )  # fmt: skip
-    members = da.blockwise(
-        _members, (*records, cluster), labels, records,
-        k=k, new_axes={cluster: k}, adjust_chunks=one_a_block,
-        dtype=np.int64, meta=np.empty((0,) * (new + 1), np.int64),
-    )  # fmt: skip
-    return partial.sum(axis=records, split_every=8), members.sum(axis=records, split_every=8)
+    Examples
+    --------
+    >>> over(np.array([3.0, 0.0]), np.array([2, 0]))
+    array([1.5, nan])
+    """
+    return np.asarray(sums / np.where(numbers > 0, numbers, np.nan), dtype=np.float64)
 
 
-# --- xarray layer --------------------------------------------------------------------------------
+# --- over all records ----------------------------------------------------------------------------
+
+S = TypeVar("S", bound=Sums)
 
 
-def mean_pads(
-    flux: xr.DataArray, labels: xr.DataArray, k: int, *, normalise: str | None = "max"
-) -> xr.Dataset:
-    """Take each cluster's mean PAD, missing values left out.
-
-    One tree reduction over the chunks, with sums in float64. Lazy if `flux` or `labels` is.
+def summed(
+    kind: type[S], key: Key, arrays: Sequence[xr.DataArray], flux: xr.DataArray | None = None
+) -> S:
+    """Take sums over all records, block by block. This computes, once.
 
     Parameters
     ----------
-    flux : xarray.DataArray
-        Canonical flux, dims (record dims…, energy, pitch_angle); NaN is missing.
-    labels : xarray.DataArray
-        Integer labels on the record dims of `flux`. Those outside 0 … k-1 are left out.
-    k : int
-        Number of clusters.
-    normalise : {"max", "max_energy", "90deg", None}
-        Divide each record, or each of its energies, by its reference first (see
-        `xpad.pads.normalise.normalise_pads`); ``None`` takes the values as they are. What has no
-        positive reference is left out of a normalised mean.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``mean`` (pad_cluster, energy, pitch_angle), NaN where nothing was measured, in the
-        units of `flux` or, normalised, "1"; ``count`` (pad_cluster), the records of that label.
+    kind : type of `Sums`
+        What is added.
+    key : callable
+        Which bins records belong to; see `xpad.statistics.keys`.
+    arrays : sequence of xarray.DataArray
+        What the key takes of them, on the same record dimensions, in any order.
+    flux : xarray.DataArray, optional
+        Canonical flux, dims (record dims…, energy, pitch_angle), NaN where missing; for kinds
+        that add any of it up.
 
     Raises
     ------
     OptionError
-        If `normalise` is none of the above, or the labels do not fit the flux.
+        The arrays do not fit the flux.
     GridMismatchError
-        If the energies or pitch angles change from record to record.
+        The energies or pitch angles change from record to record.
 
     Examples
     --------
     >>> import numpy as np, xarray as xr
-    >>> flux = xr.DataArray(np.array([[[1.0, 2.0]], [[2.0, 2.0]], [[9.0, 3.0]]]),
-    ...                     dims=("time", "energy", "pitch_angle"))
-    >>> labels = xr.DataArray(np.array([0, 0, 1]), dims="time")
-    >>> means = mean_pads(flux, labels, k=2)
-    >>> means["mean"].values[0].tolist(), means["count"].values.tolist()
-    ([[0.75, 1.0]], [2, 1])
+    >>> from xpad.statistics.keys import by_number
+    >>> labels = xr.DataArray(np.array([0, 2, 2]), dims="time")
+    >>> summed(Sums, by_number, [labels]).upto(3).count
+    array([1, 0, 2])
     """
-    if normalise is not None and normalise not in METHODS:
-        raise OptionError(
-            f"normalise={normalise!r} is not known to mean_pads: "
-            f"choose one of {', '.join(METHODS)}, or None"
-        )
-    records = checked_record_dims(flux)
-    if set(labels.dims) != set(records) or any(labels.sizes[d] != flux.sizes[d] for d in records):
-        raise OptionError(
-            f"the labels have dims {dict(labels.sizes)}, but the flux has records "
-            f"{ {d: flux.sizes[d] for d in records} }: labels must lie on the flux's records"
-        )
+    found: S = records_with(flux, *arrays).run(
+        _by_key, combine=add, name="xpad-sums", kind=kind, key=key
+    )
+    return found
+
+
+def records_with(flux: xr.DataArray | None, *arrays: xr.DataArray) -> Records:
+    """The records of a flux on one grid, and other arrays that lie on them; or these alone."""
+    if flux is None:
+        return Records.of([None, *arrays], arrays[0].dims)
+    dims = checked_record_dims(flux)
     require_one_grid(flux)
-    ordered = flux.transpose(*records, *CELL_DIMS)
-    angles = np.asarray(ordered["pitch_angle"].values, dtype=np.float64)
-    labels = labels.transpose(*records)
-    stacked, members = _reduce(ordered.data, labels.data, k, normalise, angles)
-    dims = ("pad_cluster", *CELL_DIMS)
-    total = xr.DataArray(stacked[0], dims=dims)
-    number = xr.DataArray(stacked[1], dims=dims)
-    # Zero measured values is 0/0: one where the number is zero keeps NumPy from warning of it.
-    mean = (total / number.where(number > 0, 1)).where(number > 0)
-    mean.attrs = {"units": units_of(flux) if normalise is None else "1"}
-    grid = {d: flux.coords[d].variable for d in CELL_DIMS if d in flux.coords}
-    count = xr.DataArray(members, dims="pad_cluster", attrs={"units": "1"})
-    return xr.Dataset({"mean": mean, "count": count}, coords=grid)
+    own = {d: flux.sizes[d] for d in dims}
+    for array in arrays:
+        if dict(array.sizes) != own:
+            raise OptionError(
+                f"{array.name or 'an array'} has dims {dict(array.sizes)}, but the flux has records "
+                f"{own}: it must lie on the flux's records"
+            )
+    return Records.of([flux.transpose(*dims, *CELL_DIMS), *arrays], dims)
+
+
+def _by_key(flux: Any, *values: Any, kind: type[S], key: Key) -> S:
+    *arrays, position = values
+    return kind.of(key(*(np.ravel(a) for a in arrays), position), flux)
+
+
+def _of_block(flux: Any, pad_key: Integers | None, spectrum_key: Integers | None) -> Tally:
+    """The sums of a block (record…, energies, pitch angles), piece by piece."""
+    total = Tally.none(flux.shape[-2:])
+    for at, piece in Block(flux, None, None, CLEAN).pieces():
+        nowhere = np.full(len(piece.flux), -1)
+        keys = (nowhere if key is None else key[at] for key in (pad_key, spectrum_key))
+        total += Tally.of(piece.flux, piece.seen, *keys)
+    return total
+
+
+# --- array core ----------------------------------------------------------------------------------
+
+
+def _numbered(key: Integers) -> tuple[Integers, Integers, Integers]:
+    """The bins that have records, ascending; how many; and each record's place among them, or -1."""
+    first, last = (max(int(key.min()), 0), int(key.max())) if key.size else (0, -1)
+    if last - first > SPARSE * key.size:
+        bins, place, count = np.unique(key, return_inverse=True, return_counts=True)
+        none = int(np.searchsorted(bins, 0))
+        return bins[none:], count[none:], place - none
+    count, place = np.zeros(max(last - first + 1, 0), np.int64), np.empty(key.size, np.int64)
+    _number(key, first, count, place)
+    bins = np.flatnonzero(count)
+    return bins + first, count[bins], place
+
+
+@compiled
+def _number(key: Integers, first: int, count: Integers, place: Integers) -> None:
+    for i in range(key.size):
+        if key[i] >= 0:
+            count[key[i] - first] += 1
+    places, held = np.empty_like(count), 0
+    for j in range(count.size):
+        places[j] = held
+        held += count[j] > 0
+    for i in range(key.size):
+        place[i] = places[key[i] - first] if key[i] >= 0 else -1
+
+
+@compiled_in_any_order
+def _add(
+    flux: Floats,
+    bins: Counts,
+    largest: Floats,
+    pad: Integers,
+    whole: Integers,
+    some: Counts,
+    above: Counts,
+    shapeless: Counts,
+    level: Doubles,
+    shape: Doubles,
+    spectrum: Integers,
+    whole_spectra: Integers,
+    number: Integers,
+    total: Doubles,
+    of_whole: Doubles,
+) -> None:
+    # Loops of one sum each: of several at once, the compiler does not take several bins at a time.
+    # No views of single records: the references to each would be counted.
+    zero = np.float32(0)
+    energies, angles = flux.shape[1:]
+    n = energies * angles
+    rows = flux.reshape(len(flux), n)
+    for i in range(len(rows)):
+        at = spectrum[i]
+        if at >= 0 and bins[i] == n:
+            whole_spectra[at, 0] += 1
+            for j in range(n):
+                of_whole[at, j] += rows[i, j]
+        elif at >= 0:
+            for energy in range(energies):
+                found, summed = 0, np.float64(0)
+                for j in range(angles):
+                    found += flux[i, energy, j] >= zero  # a NaN is not
+                for j in range(angles):
+                    value = flux[i, energy, j]
+                    summed += value if value >= zero else zero
+                if found:
+                    number[at, energy] += 1
+                    total[at, energy] += summed / found
+
+        at = pad[i]
+        if at < 0:
+            continue
+        for j in range(n):
+            above[at, j] += np.int32(rows[i, j] > zero)
+        scale = 0.0
+        if largest[i] > zero:
+            scale = 1 / np.float64(largest[i])
+        else:
+            for j in range(n):
+                shapeless[at, j] += np.int32(rows[i, j] >= zero)
+        if bins[i] == n:
+            whole[at, 0] += 1
+            for j in range(n):
+                shape[at, j] += rows[i, j] * scale
+            for j in range(n):
+                level[at, j] += rows[i, j]
+            continue
+        for j in range(n):
+            some[at, j] += np.int32(rows[i, j] >= zero)
+        for j in range(n):
+            value = rows[i, j]
+            shape[at, j] += (value if value >= zero else zero) * scale
+        for j in range(n):
+            value = rows[i, j]
+            level[at, j] += value if value >= zero else zero

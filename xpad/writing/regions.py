@@ -20,7 +20,8 @@ from xpad.pads.dims import record_dims, time_dim
 from xpad.pads.flux import Flux
 from xpad.pads.quality import OK
 from xpad.results.variables import Packing
-from xpad.statistics.sums import Sums, Tally
+from xpad.statistics.keys import Runs
+from xpad.statistics.sums import Tally
 
 CHUNK = 2**18
 REGION = 2**18
@@ -150,8 +151,8 @@ class Labelling:
         axis = [str(d) for d in self.records.dims].index(self.layout.time_dim)
         found = part.run(
             label_block, name="xpad-label", pool=pool, pipeline=self.pipeline,
-            packing=self.packing, split=self.split, sizes=self.records.records.whole, axis=axis,
-            run=self.layout.run,
+            packing=self.packing, split=self.split,
+            runs=Runs(self.records.records.whole, axis, self.layout.run),
         )  # fmt: skip
         columns = np.empty((int(np.prod(part.shape)), self.packing.size), dtype=np.float32)
         total = self.no_sums()
@@ -163,8 +164,7 @@ class Labelling:
 
     def no_sums(self) -> Tally:
         """The sums over no records."""
-        k, grid = len(self.pipeline.labeller.centres), self.pipeline.preparation.grid
-        return Tally.none(k, *grid.shape)
+        return Tally.none(self.pipeline.preparation.grid.shape)
 
 
 def label_block(
@@ -173,15 +173,12 @@ def label_block(
     pipeline: Pipeline,
     packing: Packing,
     split: Splitter | None,
-    sizes: tuple[int, ...],
-    axis: int,
-    run: int,
+    runs: Runs,
 ) -> tuple[Floats, Tally]:
     """Everything that is written about a block of records, in one go through its flux."""
     position, preparation = block.position, pipeline.preparation
     columns = np.empty((position.size, packing.size), dtype=np.float32)
-    k, runs = len(pipeline.labeller.centres), _runs(position, sizes, axis, run)
-    sums = Sums(k, preparation.grid.shape, runs)
+    tally, run = Tally.none(preparation.grid.shape), runs(position)
     for at, piece in block.pieces():
         pads = preparation.pads(piece)
         results = pipeline.results(pads)
@@ -189,18 +186,5 @@ def label_block(
             of_piece = split.split(position[at])
             results["split"] = np.where(results["flag"] == OK, of_piece, UNUSABLE)
         columns[at] = packing.pack(results)
-        sums.add(at, pads.flux, results["label"], pads.seen)
-    return columns, sums.tally()
-
-
-def _runs(
-    position: NDArray[np.int64], whole: tuple[int, ...], axis: int, run: int
-) -> NDArray[np.int64]:
-    """The run of every record: counted along one dimension, and apart for each of the others."""
-    index = np.unravel_index(position, whole)
-    bins = -(-whole[axis] // run)
-    number = np.zeros(position.size, dtype=np.int64)
-    for other, (i, size) in enumerate(zip(index, whole, strict=True)):
-        if other != axis:
-            number = number * size + i
-    return np.asarray(number * bins + index[axis] // run)
+        tally += Tally.of(pads.flux, pads.seen, results["label"].astype(np.int64), run[at])
+    return columns, tally

@@ -17,6 +17,7 @@ from xpad.model.model import Model
 from xpad.model.provenance import configuration, identity
 from xpad.pads.dims import require_records
 from xpad.pads.flux import Flux
+from xpad.pads.grid import grid_coords
 from xpad.results.predict import flux_for
 from xpad.results.variables import require_prefix, warn_of_no_label
 from xpad.roles.recognise import as_dataset
@@ -219,7 +220,7 @@ class _Wanted:
         labelling = Labelling.of(flux, layout, model, fitted=fitted)
         label_regions(labelling, store.opened(), run, self.progress)
         total = reduce(add, run.sums(), labelling.no_sums())
-        if layout.size and not total.count.any():
+        if layout.size and not total.pads.count.any():
             warn_of_no_label(model, self.prefix)
         store.finish(None if self.keep_flux else self._summary(total, flux, layout, model))
         run.remove()
@@ -227,8 +228,9 @@ class _Wanted:
 
     def _summary(self, total: Tally, flux: Flux, layout: Layout, model: Model) -> xr.Dataset:
         """The catalogue and the spectrogram, for those who look at a store without its flux."""
-        entries = catalogue_of(total, model.grid, self.prefix)
-        spectrum = quicklook_of(total, flux.array, model.grid, layout.run, self.prefix)
+        axes = grid_coords(model.grid)
+        entries = catalogue_of(total.pads, model.k, axes, model.grid.flux_units, self.prefix)
+        spectrum = quicklook_of(total.spectra, flux.array, axes, layout.run, self.prefix)
         return xr.merge([entries, spectrum], combine_attrs="override")
 
 

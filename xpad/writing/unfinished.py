@@ -115,7 +115,8 @@ class Unfinished:
 
     def sums(self) -> Iterator[Tally]:
         """The sums of each region that is written."""
-        return (Tally(**self.folder.get_all(name)) for name in self.folder.names(REGIONS))
+        stored = (self.folder.get_all(name) for name in self.folder.names(REGIONS))
+        return map(Tally.of_arrays, stored)
 
     def forget_regions(self) -> None:
         """Take no region for written."""
