@@ -141,7 +141,7 @@ def kmeans_xpad_parts() -> Fit:
     from xpad.stages.labellers import kmeans
 
     def run(x: np.ndarray) -> dict[str, float]:
-        reduce = Components(len(x), x[:0], x).reduce
+        reduce = Components(len(x), x[:0], _rows=x).reduce
         bandwidth = meanshift.estimate_bandwidth(x[:FIRST], quantile=QUANTILE)
         size = bandwidth / meanshift.CELLS_PER_BANDWIDTH
         cells = reduce(partial(meanshift.Cells.of, size=size))
@@ -241,7 +241,7 @@ def cells(n: int) -> dict[str, Any]:
 
     x = points(n)
     sample = x[np.random.RandomState(0).permutation(n)[:SAMPLE]]
-    components = Components(n, sample, x)
+    components = Components(n, sample, _rows=x)
 
     def bandwidth() -> float:
         return meanshift.estimate_bandwidth(sample, quantile=QUANTILE, n_samples=len(sample))

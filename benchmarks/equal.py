@@ -246,8 +246,8 @@ def main() -> int:
     task = {"cases": cases, "days": arguments.days, "files": str(arguments.files.resolve())}
     with tempfile.TemporaryDirectory() as folder:
         old, new = Path(folder, "old"), Path(folder, "new")
-        other = (sys.executable, Path(arguments.old).resolve())
-        if not other[1].is_dir():
+        other: tuple[str, Path | None] = (sys.executable, Path(arguments.old).resolve())
+        if not Path(arguments.old).is_dir():
             other = (arguments.old, None)
         about = {"old": run(*other, old, **task)}
         about["new"] = run(sys.executable, ROOT, new, **task)

@@ -313,9 +313,9 @@ def test_other_parts_give_the_same_labels_and_the_same_parts_the_same_bytes():
 
 @pytest.mark.parametrize(("k", "seed"), [(2, 0), (5, 0), (5, 1), (8, 1)])
 def test_parts_find_groups_as_good_as_sklearns(k, seed):
-    x = blobs(12_000, seed=seed)
+    x = blobs(6000, seed=seed)
     theirs = [cluster.KMeans(k, n_init=10, random_state=i).fit(x) for i in range(3)]
-    ours = kmeans.fit_parts(over(split(x, 5000)), Cells.of(x, 0.05), k)
+    ours = kmeans.fit_parts(over(split(x, 2500)), Cells.of(x, 0.05), k)
     assert ours.inertia <= 1.001 * np.median([t.inertia_ for t in theirs])
     assert (np.diff(ours.counts) <= 0).all()
     labels = nearest(ours.centres, x)
