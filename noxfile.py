@@ -17,12 +17,13 @@ nox.options.sessions = ["quick"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 SPREAD = ("-n", "2", "--dist", "loadscope")
-FAST = ("-m", "not slow")
+NOT_SLOW = ("-m", "not slow")
+LONG = ("tests/benchmarks", "tests/end_to_end", "tests/writing")
 
 # Where versions matter: what is read, written, drawn, and every example of the docs.
 EDGES = (
     "tests/model", "tests/plot", "tests/readers", "tests/statistics", "tests/storage",
-    "tests/writing", "tests/test_accessor.py", "tests/test_cli.py", "xpad",
+    "tests/writing", "tests/test_accessor.py", "tests/test_cli.py", "tests/test_public.py", "xpad",
 )  # fmt: skip
 
 
@@ -92,9 +93,10 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def fast(session: nox.Session) -> None:
-    """The tests that are not slow."""
+    """The tests of each part, and every example, but for what is slow."""
     session.install(".[test]")
-    session.run("python", "-m", "pytest", "-q", *SPREAD, *FAST, *session.posargs)
+    left_out = [f"--ignore={folder}" for folder in LONG]
+    session.run("python", "-m", "pytest", "-q", *SPREAD, *NOT_SLOW, *left_out, *session.posargs)
 
 
 # -- all ------------------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ def lowest(session: nox.Session) -> None:
     )
     session.run("uv", "pip", "list", "-q", external=True)
     # Old releases warn of new ones of what they use; that is not ours to fix.
-    session.run("python", "-m", "pytest", "-q", *SPREAD, *FAST, "-o", "filterwarnings=default",
+    session.run("python", "-m", "pytest", "-q", *SPREAD, *NOT_SLOW, "-o", "filterwarnings=default",
                 *(session.posargs or EDGES))  # fmt: skip
 
 
@@ -152,4 +154,4 @@ def newest(session: nox.Session) -> None:
             f"no Python newer than this {sys.version.split()[0]}, up to {PYTHONS[-1]}, is here"
         )
     session.install(".[test]")
-    session.run("python", "-m", "pytest", "-q", *SPREAD, *FAST, *(session.posargs or EDGES))
+    session.run("python", "-m", "pytest", "-q", *SPREAD, *NOT_SLOW, *(session.posargs or EDGES))

@@ -219,6 +219,10 @@ def test_wrong_usage_is_2(capsys):
     capsys.readouterr()
 
 
+@pytest.mark.slow
+@pytest.mark.slow
+@pytest.mark.slow
+@pytest.mark.slow
 def test_warnings_are_one_line(store, tmp_path, capsys):
     assert (
         main(

@@ -292,7 +292,7 @@ def test_unknown_training_is_refused():
 
 
 def test_fast_training_takes_its_least_number_of_steps():
-    model = xpad.fit(xpad.simulate(days=0.3), training="fast", k=4, progress=False)
+    model = xpad.fit(made(), training="fast", k=3, progress=False)
     assert model.settings.training == "fast"
     assert model.history.attrs["steps"] >= FAST["min_steps"]
     assert float(model.history.val_loss[-1]) < float(model.history.val_loss[0])

@@ -1,9 +1,7 @@
 """From a Dataset to labels: what must always hold."""
 
 import json
-import multiprocessing
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 
 import dask
 import numpy as np
@@ -107,16 +105,6 @@ def test_any_chunking_gives_the_same(chunks, small, out):
 def test_threads_give_the_same(small, out):
     with dask.config.set(scheduler="threads", num_workers=2):
         lazy = xpad.cluster(small.chunk(time=211), **QUICK).compute()
-    np.testing.assert_array_equal(lazy.pad_label.values, out.pad_label.values)
-
-
-def test_processes_give_the_same(small, out):
-    spawned = multiprocessing.get_context("spawn")
-    with (
-        ProcessPoolExecutor(2, mp_context=spawned) as pool,
-        dask.config.set(scheduler="processes", pool=pool),
-    ):
-        lazy = xpad.cluster(small.chunk(time=311), **QUICK).compute()
     np.testing.assert_array_equal(lazy.pad_label.values, out.pad_label.values)
 
 

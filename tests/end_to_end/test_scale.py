@@ -1,8 +1,10 @@
 """Much memory or little, any chunks, any scheduler: the same labels; nothing computed unasked."""
 
 import gc
+import multiprocessing
 import sys
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 
 import dask
 import numpy as np
@@ -70,7 +72,11 @@ def test_any_scheduler_and_memory(small, reference, scheduler, budget):
 
 @pytest.mark.slow
 def test_processes(small, reference):
-    with dask.config.set(scheduler="processes", num_workers=2):
+    spawned = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(2, mp_context=spawned) as pool,
+        dask.config.set(scheduler="processes", pool=pool),
+    ):
         assert_same(small.chunk(time=200).pad.cluster(**QUICK), reference)
 
 

@@ -49,6 +49,7 @@ def test_bandwidth_equals_sklearns(n, quantile):
     assert estimate_bandwidth(x, quantile=quantile) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantile", [0.03, 0.1, 0.2, 0.3])
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 4, 5])
 def test_modes_equal_sklearns(dimensions, quantile):
@@ -170,6 +171,7 @@ def assert_cells_find(x, bandwidth):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("quantile", [0.03, 0.1, 0.2, 0.3])
 def test_cells_find_sklearns_modes(seed, quantile):
@@ -177,6 +179,7 @@ def test_cells_find_sklearns_modes(seed, quantile):
     assert assert_cells_find(x, estimate_bandwidth(x, quantile=quantile))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "variable"), [("mms_fpi/*.cdf", None), ("rbsp_hope/*.cdf", "FEDU")]
 )

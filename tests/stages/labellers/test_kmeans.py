@@ -311,6 +311,7 @@ def test_other_parts_give_the_same_labels_and_the_same_parts_the_same_bytes():
         assert np.mean(a == b) >= 0.99999
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "seed"), [(2, 0), (5, 0), (5, 1), (8, 1)])
 def test_parts_find_groups_as_good_as_sklearns(k, seed):
     x = blobs(6000, seed=seed)
