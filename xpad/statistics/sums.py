@@ -367,7 +367,7 @@ def _add(
     of_whole: Doubles,
 ) -> None:
     # Loops of one sum each: of several at once, the compiler does not take several bins at a time.
-    # No views of single records: the references to each would be counted.
+    # No function or view for each record: calls and counted references took a third longer.
     zero = np.float32(0)
     energies, angles = flux.shape[1:]
     n = energies * angles
