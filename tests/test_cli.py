@@ -219,10 +219,6 @@ def test_wrong_usage_is_2(capsys):
     capsys.readouterr()
 
 
-@pytest.mark.slow
-@pytest.mark.slow
-@pytest.mark.slow
-@pytest.mark.slow
 def test_warnings_are_one_line(store, tmp_path, capsys):
     assert (
         main(
@@ -245,6 +241,7 @@ def test_warnings_are_one_line(store, tmp_path, capsys):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(store, tmp_path):
     target = tmp_path / "o.zarr"
     work = subprocess.Popen(
@@ -268,6 +265,7 @@ def test_ctrl_c_says_how_to_go_on(store, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["o.zarr.unfinished"]
 
 
+@pytest.mark.slow
 def test_real_fpi(shared_data, tmp_path):
     files = sorted((shared_data / "mms_fpi").glob("*.cdf"))
     path = tmp_path / "fpi.zarr"
@@ -277,6 +275,7 @@ def test_real_fpi(shared_data, tmp_path):
     assert (out.pad_label >= 0).sum() > 6000
 
 
+@pytest.mark.slow
 def test_real_hope(shared_data, tmp_path, capsys):
     files = sorted((shared_data / "rbsp_hope").glob("*.cdf"))
     path = tmp_path / "hope.zarr"
@@ -287,6 +286,7 @@ def test_real_hope(shared_data, tmp_path, capsys):
     assert "hardly learned" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_real_jedi(shared_data, tmp_path):
     files = sorted((shared_data / "juno_jedi").glob("*PA_O.d2s"))
     path = tmp_path / "jedi.zarr"

@@ -298,7 +298,6 @@ def test_training_does_not_depend_on_the_number_of_cores():
     assert one == two
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 2, 3])
 def test_muon_goes_on_from_a_checkpoint_to_the_same_end(cut):
     x = records(600)
@@ -311,6 +310,7 @@ def test_muon_goes_on_from_a_checkpoint_to_the_same_end(cut):
     assert course.val_loss.tolist() == course_again.val_loss.tolist()
 
 
+@pytest.mark.slow
 def test_a_fast_training_is_ahead_of_the_published_one():
     x = records(3000)
     _, published = train(x[:2000], x[2000:], epochs=40, patience=None)
@@ -321,13 +321,13 @@ def test_a_fast_training_is_ahead_of_the_published_one():
     assert fast.val_loss[-1] < published.val_loss[-1]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"optimiser": "sgd"}, {"schedule": "linear"}])
 def test_an_unknown_rule_of_training_is_refused(options):
     with pytest.raises(OptionError, match="it can be"):
         train(records(30), records(30), **options)
 
 
+@pytest.mark.slow
 def test_compilations_are_bounded():
     features, batch = 5, 8
     programs = network.programs(2, features, "sigmoid", False)
