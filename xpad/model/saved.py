@@ -89,6 +89,15 @@ def load_model(path: PathLike, *, storage_options: Mapping[str, Any] | None = No
     ------
     ModelStoreError
         There is no model at `path`, a newer xpad wrote it, or it is damaged.
+
+    Examples
+    --------
+    >>> import tempfile, xpad
+    >>> model = xpad.fit(xpad.simulate(days=0.5), encoder=None, k=6, progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(f"{folder}/rept.zarr")
+    ...     xpad.load_model(f"{folder}/rept.zarr") == model
+    True
     """
     return load_model_at(Place.of(path, storage_options))
 
