@@ -52,6 +52,19 @@ def test_what_is_not(equal, column, changed, told):
     assert all(cell.startswith("yes") for cell in found.values())
 
 
+@pytest.mark.parametrize(
+    ("by", "told"), [(2**-23, "yes (1); pad_mean to 1.2e-07"), (2**-20, "NO: pad_mean 1 of 3")]
+)
+def test_sums_may_differ_by_a_rounding(equal, by, told):
+    old, new = (np.array([1, np.nan, x], np.float32) for x in (2, 2 * (1 + by)))
+    found = equal.compared(results(pad_mean=old), results(pad_mean=new))
+    assert found["the rest"] == told
+    found = equal.compared(results(pad_mode=old), results(pad_mode=new))
+    assert found["the rest"] == "NO: pad_mode 1 of 3"
+    none = equal.compared(results(pad_mean=old), results(pad_mean=np.zeros(3, np.float32)))
+    assert none["the rest"].startswith("NO: pad_mean")
+
+
 def run(*options):
     return subprocess.run(
         [sys.executable, BENCHMARKS / "equal.py", *options],
