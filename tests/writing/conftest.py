@@ -14,13 +14,14 @@ def _small_regions(monkeypatch):
     monkeypatch.setattr("xpad.writing.regions.REGION", 200)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def ds():
+    """Made for each test: what one loads is not loaded for another."""
     return made(1000, chunks={"time": 50})
 
 
 @pytest.fixture(scope="session")
-def expected(ds):
+def expected():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", xpad.XpadWarning)
-        return ds.pad.cluster(**QUICK).compute()
+        return made(1000, chunks={"time": 50}).pad.cluster(**QUICK).compute()
