@@ -292,8 +292,8 @@ def test_ward(small):
 
 
 def test_linear_output_for_values_beyond_one(small):
-    assert xpad.fit(small, normalise="90deg", **QUICK).encoder.network.output == "linear"
-    assert xpad.fit(small, **QUICK).encoder.network.output == "sigmoid"
+    assert xpad.fit(small, normalise="90deg", **QUICK).pipeline.encoder.network.output == "linear"
+    assert xpad.fit(small, **QUICK).pipeline.encoder.network.output == "sigmoid"
 
 
 def test_blocks_split_keeps_hours_together(small):

@@ -94,7 +94,8 @@ def test_spooled_training_is_the_same_training(small, monkeypatch, tmp_path, opt
     for chunked in (small, small.chunk(time=90)):
         spooled = chunked.pad.fit(memory="20kB", scratch=str(tmp_path), **QUICK, **options)
         np.testing.assert_array_equal(
-            spooled.encoder.network.encoder_kernel, held.encoder.network.encoder_kernel
+            spooled.pipeline.encoder.network.encoder_kernel,
+            held.pipeline.encoder.network.encoder_kernel,
         )
         xr.testing.assert_identical(spooled.history, held.history)
         np.testing.assert_allclose(spooled.centres, held.centres, rtol=1e-6)
