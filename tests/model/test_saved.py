@@ -58,6 +58,10 @@ class Noting(MemoryFileSystem):
         self.seen.append(options.get("note"))
         super().__init__(*args, **options)
 
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(path.removeprefix("noting://"))
+
 
 def test_options_of_the_store_arrive(fitted):
     fsspec.register_implementation("noting", Noting, clobber=True)
