@@ -7,7 +7,7 @@ Nothing here computes: only what is in memory already is looked at.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,10 +17,11 @@ import xarray as xr
 from xpad.errors import RolesError
 from xpad.roles import metadata
 from xpad.roles import words as criteria
+from xpad.roles.evidence import SIGNS, Grade, Verdict, judged
 
 ROLE_ATTRS = {"flux": "xpad_flux", "energy": "xpad_energy", "pitch_angle": "xpad_pitch_angle"}
-MIN_AXIS_SCORE = 1.5
-LINK_BONUS = 1.5
+SCORES = {Grade.METADATA: 6.0, Grade.TOGETHER: 4.5, Grade.GUESS: 2.0}
+LINK_BONUS = 1.2
 BINS_LOOKED_AT = 128
 """Of each dimension of a table; enough to tell along which of them it changes."""
 
@@ -30,14 +31,19 @@ class Axis:
     """One axis of the flux.
 
     `dim` is the flux's dimension, None where the flux has no such axis;
-    `variable` holds its values, None where nothing does; `guessed` is True
-    where only names or values, no stated link or unit, tell the role.
+    `variable` holds its values, None where nothing does; `grade` says how
+    certain its role is, by the evidence in `why`.
     """
 
     dim: Hashable | None
     variable: Hashable | None
     why: str
-    guessed: bool = False
+    grade: Grade = Grade.STATED
+
+    @property
+    def guessed(self) -> bool:
+        """Whether too little says that it is this axis."""
+        return self.grade is Grade.GUESS
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,10 @@ class AxisFinder:
     """Finds the axes of the variables of one Dataset; remembers what equal dimensions share."""
 
     ds: xr.Dataset
+    ruled_out: dict[Hashable, str] = field(default_factory=dict)
+    """What lies along a dimension and is no pitch angle: name to the reason."""
     _found: dict[Any, tuple[Axis | None, Axis | None]] = field(default_factory=dict)
-    _scores: dict[Any, dict[str, tuple[float, str]]] = field(default_factory=dict)
+    _verdicts: dict[Any, dict[str, Verdict]] = field(default_factory=dict)
 
     def axes(
         self, name: Hashable, assigned: Mapping[str, Any] | None = None
@@ -170,22 +178,31 @@ class AxisFinder:
         for name, var in self.ds.variables.items():
             if var.dtype.kind not in "fiu" or var.ndim == 0 or name == "spec_bins":
                 continue
-            if any(
-                score >= MIN_AXIS_SCORE and ("name" in why or "description" in why)
-                for score, why in self._scores_of(name, str(name), "").values()
-            ) and not criteria.is_measurement(str(name), var.attrs):
+            verdicts = self._judged(name, str(name), metadata.units(var.attrs)).values()
+            named = any(v.named for v in verdicts)
+            if named and not criteria.is_measurement(str(name), var.attrs):
                 found.append(name)
         return found
 
-    def _scores_of(
-        self, variable: Hashable | None, called: str, unit_hint: str
-    ) -> dict[str, tuple[float, str]]:
-        key = (variable, called, unit_hint)
-        if key not in self._scores:
+    def _judged(
+        self,
+        variable: Hashable | None,
+        called: str,
+        unit: str,
+        *,
+        flux_unit: str = "",
+        linked: bool = False,
+    ) -> dict[str, Verdict]:
+        """What the evidence for each role comes to, of a variable or a bare name."""
+        key = (variable, called, unit, flux_unit, linked)
+        if key not in self._verdicts:
             attrs = {} if variable is None else self.ds.variables[variable].attrs
-            unit = metadata.units(attrs) or unit_hint
-            self._scores[key] = criteria.axis_scores(called, attrs, self.in_memory(variable), unit)
-        return self._scores[key]
+            values = self.in_memory(variable)
+            self._verdicts[key] = {
+                role: judged(role, called, attrs, values, unit, flux_unit=flux_unit, linked=linked)
+                for role in SIGNS
+            }
+        return self._verdicts[key]
 
     def _assigned(self, name: Hashable, role: str, assigned: Mapping[str, Any]) -> Axis | None:
         stated = assigned.get(role)
@@ -254,52 +271,76 @@ class AxisFinder:
         self, name: Hashable, links: Mapping[Hashable, tuple[str, Hashable | None]]
     ) -> Iterator[_Claim]:
         flux = self.ds.variables[name]
+        flux_unit = metadata.units(flux.attrs)
         for dim in flux.dims:
             if self.is_time(name, dim):
                 continue
             called, variable = links.get(dim, (None, None))
             hint = tplot_units(flux, dim)
             if called is not None:
-                yield from self._linked_claims(dim, variable, called, hint)
+                unit = self._unit(variable, hint)
+                verdicts = self._judged(variable, called, unit, flux_unit=flux_unit, linked=True)
+                yield from self._claimed(verdicts, dim, variable, f"DEPEND {called}", LINK_BONUS)
                 if variable is not None:
                     continue
             coordinate = dim if dim in self.ds.variables else self._tplot_coordinate(dim)
             source = f"dimension {dim}" if coordinate is None else str(coordinate)
-            for role, (score, why) in self._scores_of(coordinate, str(dim), hint).items():
-                # A variable with values beats the bare name of the dimension.
-                score -= 0.25 if coordinate is None else 0.0
-                if score >= MIN_AXIS_SCORE and why:
-                    yield self._claim(role, score, dim, coordinate, source, why)
+            unit = self._unit(coordinate, hint)
+            verdicts = self._judged(coordinate, str(dim), unit, flux_unit=flux_unit)
+            # A variable with values beats the bare name of the dimension.
+            yield from self._claimed(
+                verdicts, dim, coordinate, source, -0.25 * (coordinate is None)
+            )
         for variable in self._axis_like:
             var = self.ds.variables[variable]
             if variable == name or variable in flux.dims or not set(var.dims) <= set(flux.dims):
                 continue
-            for role, (score, why) in self._scores_of(variable, str(variable), "").items():
+            unit = self._unit(variable, "")
+            verdicts = self._judged(variable, str(variable), unit, flux_unit=flux_unit)
+            for role, verdict in verdicts.items():
                 dim = self.own_dim(name, variable, role)
-                if dim is None or links.get(dim, (None, None))[1] is not None:
-                    continue
                 # Units alone would make any angle or temperature along the dimension an axis.
-                if score >= MIN_AXIS_SCORE and ("name" in why or "description" in why):
-                    yield self._claim(role, score, dim, variable, str(variable), why)
+                if (
+                    dim is not None
+                    and links.get(dim, (None, None))[1] != variable
+                    and verdict.named
+                ):
+                    yield from self._claimed({role: verdict}, dim, variable, str(variable), 0.0)
 
-    def _linked_claims(
-        self, dim: Hashable, variable: Hashable | None, called: str, hint: str
+    def _unit(self, variable: Hashable | None, hint: str) -> str:
+        stated = "" if variable is None else metadata.units(self.ds.variables[variable].attrs)
+        return stated or hint
+
+    def _claimed(
+        self,
+        verdicts: Mapping[str, Verdict],
+        dim: Hashable,
+        variable: Hashable | None,
+        source: str,
+        bonus: float,
     ) -> Iterator[_Claim]:
-        for role, (score, why) in self._scores_of(variable, called, hint).items():
-            if score > 0 and score + LINK_BONUS >= MIN_AXIS_SCORE:
-                axis = Axis(dim, variable, f"DEPEND {called} ({why})")
-                yield _Claim(role, score + LINK_BONUS, axis)
-
-    @staticmethod
-    def _claim(
-        role: str, score: float, dim: Hashable, variable: Hashable | None, source: str, why: str
-    ) -> _Claim:
-        axis = Axis(dim, variable, f"{source} ({why})", guessed="units" not in why)
-        return _Claim(role, score, axis)
+        for role, verdict in verdicts.items():
+            if verdict.against and role == "pitch_angle":
+                self.ruled_out.setdefault(
+                    variable if variable is not None else dim, verdict.against
+                )
+            if verdict.grade is None:
+                continue
+            penalty = 0.5 if criteria.EQUATORIAL_WORDS.search(source) else 0.0
+            score = SCORES[verdict.grade] + bonus - penalty + 0.1 * len(verdict.reasons)
+            told = f"{source} ({', '.join(verdict.reasons)})"
+            yield _Claim(role, score, Axis(dim, variable, told, verdict.grade))
 
     def _by_values(self, name: Hashable, role: str, taken: set[Hashable | None]) -> Axis | None:
-        """A coordinate without units that only its values tell to be the axis."""
+        """A coordinate without units that only its values tell to be the axis.
+
+        Raises
+        ------
+        RolesError
+            Coordinates of two dimensions could be it.
+        """
         flux = self.ds.variables[name]
+        found: dict[Hashable, Hashable] = {}
         for variable in self.ds.coords:
             coord = self.ds.variables[variable]
             if coord.dtype.kind not in "fiu" or not coord.ndim or variable == "spec_bins":
@@ -307,13 +348,29 @@ class AxisFinder:
             if not set(coord.dims) <= set(flux.dims) or metadata.units(coord.attrs):
                 continue
             dim = self.own_dim(name, variable)
-            if dim is None or dim in taken or criteria.NOT_AN_AXIS_WORDS.search(str(variable)):
+            if (
+                dim is None
+                or dim in taken
+                or self._judged(variable, str(variable), "")[role].against
+            ):
                 continue
             values = self.in_memory(variable)
             if values is not None and criteria.SURELY[role](
                 np.moveaxis(values, coord.dims.index(dim), -1)
             ):
-                return Axis(dim, variable, f"{variable} (values)", guessed=True)
+                found.setdefault(dim, variable)
+        if len(found) > 1:
+            calls = " or ".join(
+                f"ds.pad.assign_roles(flux={str(name)!r}, {role}={str(v)!r})"
+                for v in found.values()
+            )
+            raise RolesError(
+                f"the values of {' and '.join(repr(str(v)) for v in found.values())} could each be the "
+                f"{role.replace('_', ' ')}s of {str(name)!r}, and nothing else tells them apart. Say "
+                f"which: {calls}"
+            )
+        for dim, variable in found.items():
+            return Axis(dim, variable, f"{variable} (values)", Grade.GUESS)
         return None
 
     def _left_by_tplot(self, name: Hashable, pitch: Axis) -> Axis | None:
@@ -322,7 +379,9 @@ class AxisFinder:
             return None
         left = [d for d in self.ds.variables[name].dims if d in ("v1_dim", "v2_dim")]
         left = [d for d in left if d != pitch.dim and self._tplot_coordinate(d) is None]
-        return Axis(left[0], None, "the other axis of a tplot variable", True) if left else None
+        if not left:
+            return None
+        return Axis(left[0], None, "the other axis of a tplot variable", Grade.GUESS)
 
 
 def aligned(
@@ -394,7 +453,7 @@ def _best_pair(pitches: list[_Claim], energies: list[_Claim]) -> tuple[Axis | No
             apart = pitch.axis.dim != energy.axis.dim or pitch is nothing
             if apart and pitch.score + energy.score > total:
                 best, total = (pitch, energy), pitch.score + energy.score
-    found = [None if claim is nothing else replace(claim.axis) for claim in best]
+    found = [None if claim is nothing else claim.axis for claim in best]
     return found[0], found[1]
 
 

@@ -61,6 +61,11 @@ class Verdict:
     reasons: tuple[str, ...] = ()
     against: str = ""
 
+    @property
+    def named(self) -> bool:
+        """Whether a name or a text speaks for it, not its units or values alone."""
+        return bool({"name", *TEXTS} & set(self.reasons))
+
 
 TEXTS = ("standard_name", "FIELDNAM", "LABLAXIS", "long_name", "DICT_KEY", "CATDESC", "VAR_NOTES")
 """Attributes that say what a variable is."""
@@ -242,6 +247,8 @@ def _of_pitch_angle(values: np.ndarray, unit: str, name: str) -> tuple[str, bool
     low, high = float(found.min()), float(found.max())
     if low < -185 or high > 370:
         return f"its values go from {low:g} to {high:g}", False
+    if not in_degrees and low >= 0 and high - low >= 0.75 and high <= np.pi + 0.01:
+        return "", True  # radians that do not say so, which are asked about
     unique = np.unique(found)
     if np.ndim(values) == 1 and not in_degrees:
         if _counts(unique):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xpad.roles.metadata import RADIANS, description, energy_unit, is_angle_unit, text_of, units
+from xpad.roles.metadata import description, energy_unit, is_angle_unit, text_of, units
 
 PITCH_ANGLE_WORDS = re.compile(
     r"pitch|(?<![a-z])alpha|(?<![a-z])e?pa(?![a-z])|pang(?![a-z])", re.IGNORECASE
@@ -78,47 +78,6 @@ def band_word(name: str) -> tuple[str, str] | None:
     if match is None:
         return None
     return name[: match.start()] + "*" + name[match.end() :], match[1].lower()
-
-
-def axis_scores(
-    name: str, attrs: Mapping[Any, Any], values: np.ndarray | None, unit: str
-) -> dict[str, tuple[float, str]]:
-    """How strongly a variable looks like each axis: role → (score, reason).
-
-    Names weigh more than units, since files exist whose pitch angles carry
-    the units of the flux (ELFIN); values only tip the balance.
-    """
-    text = description(attrs)
-    penalty = 0.0
-    if NOT_AN_AXIS_WORDS.search(name):
-        penalty = 5.0
-    if EQUATORIAL_WORDS.search(name):
-        penalty += 0.5
-    scores: dict[str, tuple[float, str]] = {}
-    for role, words in (("pitch_angle", PITCH_ANGLE_WORDS), ("energy", ENERGY_WORDS)):
-        score, reasons = -penalty, []
-        if words.search(name):
-            score += 4
-            reasons.append("name")
-        if words.search(text):
-            score += 2
-            reasons.append("description")
-        is_unit = is_angle_unit(unit) if role == "pitch_angle" else energy_unit(unit) is not None
-        if is_unit:
-            score += 2.5 if role == "energy" else 1.5
-            reasons.append(f"units {unit}")
-        elif is_angle_unit(unit) or energy_unit(unit):
-            score -= 1.5
-        if values is not None:
-            if role == "energy":
-                fits = _like_energies(values)
-            else:
-                fits = _like_pitch_angles(np.rad2deg(values) if RADIANS.match(unit) else values)
-            score += 0.75 if fits else -1.0
-            if fits:
-                reasons.append("values")
-        scores[role] = (score, ", ".join(reasons))
-    return scores
 
 
 def is_measurement(name: str, attrs: Mapping[Any, Any]) -> bool:
