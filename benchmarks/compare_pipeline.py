@@ -72,7 +72,7 @@ def xpad_run(
     stages = scale.Stages()
     log = logging.getLogger("xpad.compute.progress")
     log.addHandler(stages)
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     if not options:  # a fast training has its own number of epochs
         options = {"epochs": epochs}
     out, model = xpad.cluster(

@@ -34,7 +34,7 @@ def cluster(store: str, target: str, records: int, epochs: int) -> dict[str, Any
     # Regions as small as this, for a kill to fall between them.
     regions.CHUNK, regions.REGION = 2**14, 2**14
     log = logging.getLogger("xpad.compute.progress")
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     log.addHandler(handler)

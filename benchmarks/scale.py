@@ -84,7 +84,7 @@ def cluster(
     stages = Stages()
     log = logging.getLogger("xpad.compute.progress")
     log.addHandler(stages)
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     shutil.rmtree(target, ignore_errors=True)
     shutil.rmtree(target + ".unfinished", ignore_errors=True)
     begun = time.perf_counter()

@@ -27,8 +27,7 @@ def test_what_was_recognised() -> None:
         "    flux         FEDU  (differential flux by its units, energy × pitch angle, electron)",
         "    energy       FEDU_Energy: 12  "
         "(DEPEND FEDU_Energy (name, FIELDNAM, units MeV, values))",
-        "    pitch angle  FEDU_Alpha: 17  "
-        "(DEPEND FEDU_Alpha (name, FIELDNAM, units deg, values))",
+        "    pitch angle  FEDU_Alpha: 17  (DEPEND FEDU_Alpha (name, units deg, values))",
         "    records      Epoch: 6",
         "    also there   FEDU_0to180, FPDU, FEDU_Unbinned_0to360, FEDU_Sector_Avg",
     ]

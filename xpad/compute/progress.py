@@ -55,11 +55,11 @@ class Progress:
 @contextmanager
 def _logged(text: str) -> Iterator[None]:
     """Say at level INFO when a step begins, and how long it took."""
-    log.info("%s begins", text, extra={"step": text, "seconds": None})
+    log.debug("%s begins", text, extra={"step": text, "seconds": None})
     begun = perf_counter()
     yield
     seconds = perf_counter() - begun
-    log.info("%s took %.2f s", text, seconds, extra={"step": text, "seconds": seconds})
+    log.debug("%s took %.2f s", text, seconds, extra={"step": text, "seconds": seconds})
 
 
 class _Silent:

@@ -16,11 +16,15 @@ from xpad.pads.clean import clean_energy, clean_pitch_angle, limits_of
 from xpad.pads.dims import ENERGY, PITCH_ANGLE, TABLES
 from xpad.pads.flux import Flux
 from xpad.pads.valid import CLEAN
-from xpad.roles import metadata
+from xpad.roles import metadata, units
 from xpad.roles.axes import Axis, aligned, tplot_units
+from xpad.roles.evidence import finite
 from xpad.roles.recognise import Roles, as_dataset, recognise
 
 _TEXTS_WITH_A_BAND = ("VAR_NOTES", "CATDESC", "TITLE", "title", "FIELDNAM", "long_name", "LABLAXIS")
+
+MOST_NEGATIVE = -30.0
+"""Degrees: angles just below zero occur (ELFIN) and are folded; those beyond mean something else."""
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +73,7 @@ def located(
     ds = as_dataset(obj)
     roles = roles if roles is not None else recognise(ds, variable)
     source = ds[roles.flux[0]]
+    _require_no_logarithm(source)
     array = _gathered(ds, roles)
     array.attrs = {
         "units": metadata.units(source.attrs),
@@ -89,6 +94,16 @@ def located(
         )
     as_it_is = flux.array.dtype == np.float32 and flux.array.dtype.isnative
     return flux if as_it_is else _cleaned(flux)
+
+
+def _require_no_logarithm(flux: xr.DataArray) -> None:
+    """Refuse logarithms: means and ratios of them are of no flux."""
+    unit = units.parsed(metadata.units(flux.attrs))
+    if unit is not None and unit.logarithm:
+        raise RolesError(
+            f"the units of {str(flux.name)!r} are {unit.text!r}, so its values are logarithms; give the "
+            f"flux itself: ds[{str(flux.name)!r}] = 10.0 ** ds[{str(flux.name)!r}], with its units"
+        )
 
 
 def _cleaned(flux: Flux) -> Flux:
@@ -213,6 +228,7 @@ def _pitch_angles(ds: xr.Dataset, roles: Roles) -> xr.Variable:
         )
     values = _axis_values(ds, roles, axis, PITCH_ANGLE)
     stated = metadata.units(ds.variables[axis.variable].attrs)
+    _require_angles(ds.variables[axis.variable], str(axis.variable))
     most = np.nanmax(values.data, initial=0) if isinstance(values.data, np.ndarray) else np.inf
     if not stated and 0 < most <= np.pi + 0.01:
         raise RolesError(
@@ -221,6 +237,22 @@ def _pitch_angles(ds: xr.Dataset, roles: Roles) -> xr.Variable:
             "them to degrees"
         )
     return values
+
+
+def _require_angles(axis: xr.Variable, name: str) -> None:
+    """Refuse angles of which half are negative: what their sign means, the data do not say."""
+    if not axis._in_memory or axis.dtype.kind not in "fiu" or axis.size == 0:
+        return
+    parsed, found = units.parsed(metadata.units(axis.attrs)), finite(axis.values)
+    if parsed is None or parsed.kind != units.ANGLE or not found.size:
+        return
+    low, high = float(found.min()) * parsed.factor, float(found.max()) * parsed.factor
+    if -185 <= low < MOST_NEGATIVE:
+        raise RolesError(
+            f"the pitch angles in {name!r} go from {low:g} to {high:g} degrees, and a pitch angle lies "
+            f"within 0 and 180. Where the sign is a side of the field, fold it: "
+            f"ds[{name!r}] = abs(ds[{name!r}]); where they are latitudes, take 90 minus them"
+        )
 
 
 def _axis_values(ds: xr.Dataset, roles: Roles, axis: Axis, role: str) -> xr.Variable:
@@ -245,8 +277,7 @@ def _axis_values(ds: xr.Dataset, roles: Roles, axis: Axis, role: str) -> xr.Vari
     cleaned = xr.apply_ufunc(
         clean_energy if role == ENERGY else clean_pitch_angle,
         _with_dims(found, _renames(roles)),
-        kwargs={"limits": limits}
-        | ({"radians": bool(metadata.RADIANS.match(unit))} if role == PITCH_ANGLE else {}),
+        kwargs={"limits": limits} | (_meaning(unit, axis) if role == PITCH_ANGLE else {}),
         dask="parallelized",
         output_dtypes=[np.float64],
     ).transpose(..., role)
@@ -256,6 +287,14 @@ def _axis_values(ds: xr.Dataset, roles: Roles, axis: Axis, role: str) -> xr.Vari
         if constant is not None:
             return xr.Variable((role,), constant, cleaned.attrs)
     return _for_all_records(cleaned, ds[roles.flux[0]], roles.record_dims)
+
+
+def _meaning(unit: str, axis: Axis) -> dict[str, bool]:
+    """What numbers of a pitch angle are: degrees, radians or cosines."""
+    parsed = units.parsed(unit)
+    is_angle = parsed is not None and parsed.kind == units.ANGLE
+    radians = parsed is not None and is_angle and parsed.factor != 1.0
+    return {"radians": radians, "cosines": not is_angle and "cos" in str(axis.variable).lower()}
 
 
 def _constant(table: xr.Variable) -> np.ndarray | None:

@@ -13,15 +13,16 @@ from xpad.roles import metadata
 
 
 def limits_of(attrs: Mapping[str, Any], encoding: Mapping[str, Any] | None = None) -> Limits:
-    """Read FILLVAL, VALIDMIN and VALIDMAX (also CF's names) from metadata."""
+    """Read FILLVAL, VALIDMIN and VALIDMAX (also CF's names, and its valid_range) from metadata."""
     fills = []
     for name in ("FILLVAL", "_FillValue", "missing_value", "FILL_VALUE", "_fill"):
         for source in (attrs, encoding or {}):
             found = metadata.attribute(source, name)
             if found is not None:
                 fills += [v for v in _numbers(found) if np.isfinite(v)]
-    low = min(_finite(attrs, "VALIDMIN", "valid_min"), default=0.0)
-    high = max(_finite(attrs, "VALIDMAX", "valid_max"), default=UNPHYSICAL)
+    valid = _finite(attrs, "valid_range")
+    low = min([*_finite(attrs, "VALIDMIN", "valid_min"), *valid[:1]], default=0.0)
+    high = max([*_finite(attrs, "VALIDMAX", "valid_max"), *valid[1:]], default=UNPHYSICAL)
     if not max(low, 0.0) < min(high, UNPHYSICAL):
         low, high = 0.0, UNPHYSICAL  # a range that holds nothing says nothing
     return Limits(tuple(sorted(set(fills))), max(low, 0.0), min(high, UNPHYSICAL))
@@ -47,13 +48,19 @@ def clean_energy(values: NDArray[Any], limits: Limits | None = None) -> NDArray[
 
 
 def clean_pitch_angle(
-    values: NDArray[Any], limits: Limits | None = None, radians: bool = False
+    values: NDArray[Any],
+    limits: Limits | None = None,
+    radians: bool = False,
+    cosines: bool = False,
 ) -> NDArray[np.float64]:
-    """Pitch angles in degrees within 0…180, NaN where they are fill.
+    """Pitch angles in degrees within 0…180, NaN where they are fill; of radians or cosines, too.
 
     Angles of a full turn (180…360, FAST) and those just below zero (ELFIN) are
     folded back, since a pitch angle has no sign.
     """
+    if cosines:
+        found = _clean_axis(values, limits, low=-1.0 - 1e-6, high=1.0 + 1e-6)
+        return np.asarray(np.rad2deg(np.arccos(np.clip(found, -1.0, 1.0))))
     turn = 2 * np.pi if radians else 360.0
     found = _clean_axis(values, limits, low=-turn / 4, high=turn * (1 + 1e-5))
     found = np.abs(np.rad2deg(found) if radians else found)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xpad.errors import GridMismatchError, OptionError, RolesError, warn
 from xpad.pads.bins import bin_starts
@@ -21,6 +22,8 @@ COMMON_SHARE = 0.05
 SHORT, SHORT_SHARE = 1.25, 0.01
 """A table that ends this factor inside the grid is short; worth a warning from this share on."""
 GRID_TOLERANCE = 1e-3
+END_TOLERANCE = 1e-5
+"""Of the ends of a range of energies, relative."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ def selected(flux: xr.DataArray, settings: Settings, units: str = "") -> xr.Data
     scale = metadata.energy_scale(units, str(flux.coords[ENERGY].attrs.get("units", "")))
     low, high = (scale * bound for bound in settings.energies)
     energy = flux.coords[ENERGY].values
-    inside = np.flatnonzero((energy >= low) & (energy <= high))
+    inside = np.flatnonzero(_within(energy, low, high))
     if inside.size == 0:
         raise OptionError(
             f"energies=({low:g}, {high:g}) holds none of the data's energies, "
@@ -214,12 +217,17 @@ def selected(flux: xr.DataArray, settings: Settings, units: str = "") -> xr.Data
     return flux.isel({ENERGY: inside})
 
 
+def _within(energy: Doubles, low: float, high: float) -> NDArray[np.bool_]:
+    """Which energies lie in a range; its ends belong to it, though float32 rounds them."""
+    return (energy >= low * (1 - END_TOLERANCE)) & (energy <= high * (1 + END_TOLERANCE))
+
+
 def grid_of(flux: xr.DataArray, settings: Settings) -> Grid:
     """The grid that a fit puts its PADs on."""
     grid = common_grid(flux, settings.energy_tables, warn_of_short=settings.energies is None)
     if settings.energies is not None:
         low, high = settings.energies
-        inside = (grid.energy >= low) & (grid.energy <= high)
+        inside = _within(grid.energy, low, high)
         if not inside.any():
             raise OptionError(f"energies=({low:g}, {high:g}) holds none of the data's energies")
         grid = replace(grid, energy=grid.energy[inside])

@@ -60,6 +60,8 @@ class AxisFinder:
     ds: xr.Dataset
     ruled_out: dict[Hashable, str] = field(default_factory=dict)
     """What lies along a dimension and is no pitch angle: name to the reason."""
+    unclear: list[str] = field(default_factory=list)
+    """Of what two readings cannot be told apart, and the calls that settle it."""
     _found: dict[Any, tuple[Axis | None, Axis | None]] = field(default_factory=dict)
     _verdicts: dict[Any, dict[str, Verdict]] = field(default_factory=dict)
 
@@ -332,13 +334,7 @@ class AxisFinder:
             yield _Claim(role, score, Axis(dim, variable, told, verdict.grade))
 
     def _by_values(self, name: Hashable, role: str, taken: set[Hashable | None]) -> Axis | None:
-        """A coordinate without units that only its values tell to be the axis.
-
-        Raises
-        ------
-        RolesError
-            Coordinates of two dimensions could be it.
-        """
+        """A coordinate without units that only its values tell to be the axis; none of several."""
         flux = self.ds.variables[name]
         found: dict[Hashable, Hashable] = {}
         for variable in self.ds.coords:
@@ -364,11 +360,12 @@ class AxisFinder:
                 f"ds.pad.assign_roles(flux={str(name)!r}, {role}={str(v)!r})"
                 for v in found.values()
             )
-            raise RolesError(
+            self.unclear.append(
                 f"the values of {' and '.join(repr(str(v)) for v in found.values())} could each be the "
                 f"{role.replace('_', ' ')}s of {str(name)!r}, and nothing else tells them apart. Say "
                 f"which: {calls}"
             )
+            return None
         for dim, variable in found.items():
             return Axis(dim, variable, f"{variable} (values)", Grade.GUESS)
         return None

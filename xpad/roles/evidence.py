@@ -194,7 +194,7 @@ def _graded(
         return Verdict(Grade.METADATA, tuple(reasons))
     if called and has_unit and fits is not False:
         return Verdict(Grade.TOGETHER, tuple(reasons))
-    if called and (fits or (fits is None and linked)):
+    if called and fits is not False:
         return Verdict(Grade.GUESS, tuple(reasons))
     if has_unit and fits and linked:
         return Verdict(Grade.GUESS, tuple(reasons))

@@ -19,8 +19,14 @@ from xpad.roles import words as criteria
 from xpad.roles.axes import ROLE_ATTRS, Axis, AxisFinder
 from xpad.roles.ours import results
 
-RANK_TEXTS = ("differential flux by its units", "flux by its name", "by its axes only", "named")
-NOT_A_FLUX = 3
+RANK_TEXTS = (
+    "differential flux by its units",
+    "differential energy flux by its units",
+    "flux by its name",
+    "by its axes only",
+    "named",
+)
+NOT_A_FLUX = 4
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,8 @@ def recognise(obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> Ro
     A variable with a pitch-angle axis is a candidate. The order of preference:
 
     1. a role stated with `assign_roles`, or `variable`;
-    2. differential flux by its units, then by its name, then anything else;
+    2. differential number flux by its units, then energy flux, then a flux by its name, then
+       anything else;
     3. the complete energy × pitch-angle grid before pitch angle alone;
     4. data before support data (``VAR_TYPE``);
     5. fewer record dimensions, but at least one;
@@ -198,7 +205,7 @@ def recognise(obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> Ro
         chosen = _stated(ds, finder, _names(stated), strict=variable is None or assigned is None)
         return Roles(chosen, tuple(c for c in candidates if c.flux != chosen.flux))
     if not candidates:
-        raise RolesError(_nothing_found(ds))
+        raise RolesError(finder.unclear[0] if finder.unclear else _nothing_found(ds, finder))
     best = [c for c in candidates if c.rank == candidates[0].rank]
     plain = [c for c in best if _is_plainest(c, best)]
     if len(plain) != 1:
@@ -253,7 +260,7 @@ def _stated(
     return found
 
 
-def _nothing_found(ds: xr.Dataset) -> str:
+def _nothing_found(ds: xr.Dataset, finder: AxisFinder) -> str:
     assigned = _assigned_axes(ds, None)
     if assigned:
         told = " and ".join(f"{role}={name!r}" for role, name in assigned.items())
@@ -264,9 +271,15 @@ def _nothing_found(ds: xr.Dataset) -> str:
     hint = f"; variables with two or more dimensions: {_listed(likely)}" if likely else ""
     return (
         "no variable has a pitch-angle axis, so there are no pitch-angle distributions here"
-        f"{hint}. If one of the dimensions is the pitch angle, say so: "
+        f"{hint}{_ruled_out(finder)}. If one of the dimensions is the pitch angle, say so: "
         "ds.pad.assign_roles(flux=..., pitch_angle=...)"
     )
+
+
+def _ruled_out(finder: AxisFinder) -> str:
+    """What was looked at and is none, and why."""
+    told = [f"{name} ({why})" for name, why in finder.ruled_out.items()]
+    return f"; no pitch angle: {_listed(told, most=4)}" if told else ""
 
 
 def _is_numeric(variable: xr.Variable) -> bool:

@@ -13,7 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from xpad.roles.metadata import description, energy_unit, is_angle_unit, text_of, units
+from xpad.roles.metadata import description, text_of, units
+from xpad.roles.units import (
+    ANGLE,
+    COUNT_RATE,
+    COUNTS,
+    ENERGY,
+    ENERGY_FLUX,
+    INTEGRAL_FLUX,
+    NUMBER_FLUX,
+    PHASE_SPACE_DENSITY,
+    kind_of,
+)
 
 PITCH_ANGLE_WORDS = re.compile(
     r"pitch|(?<![a-z])alpha|(?<![a-z])e?pa(?![a-z])|pang(?![a-z])", re.IGNORECASE
@@ -37,16 +48,13 @@ NOT_A_FLUX_WORDS = re.compile(
     r"(?<![a-z])l_?(star|shell|m)(?![a-z])|(?<![a-z])(mlt|mlat)(?![a-z])",
     re.IGNORECASE,
 )
-COUNTS_WORDS = re.compile(r"count|(?<![a-z])cps(?![a-z])|c/s(?!.*cm)|#", re.IGNORECASE)
+COUNTS_WORDS = re.compile(r"count|(?<![a-z])cps(?![a-z])", re.IGNORECASE)
 FLUX_WORDS = re.compile(
     r"flux|intens|pitchang|(?<![a-z])f[epholi]+[do]u|(?<![a-z])j(?![a-z])", re.I
 )
 DERIVED_WORDS = re.compile(
     r"unbinned|sector|telescope|raw|(?<![a-z])(avg|mean|spin|omni|smooth)", re.I
 )
-PER_AREA = re.compile(r"cm|m\^?-?2|m!E", re.IGNORECASE)
-PER_ANGLE = re.compile(r"sr|ster", re.IGNORECASE)
-PER_ENERGY = re.compile(r"[kmg]?ev|(?<![a-z])j(?![a-z])", re.IGNORECASE)
 
 # Electrons before ions, light ions before heavy ones. Words are looked for before letters, for
 # "..._epd_feeps_..._ion_..." is no electron although an "e" stands alone in many such names.
@@ -84,8 +92,7 @@ def is_measurement(name: str, attrs: Mapping[Any, Any]) -> bool:
     """Whether a variable is a flux or counts by its name or units, so surely no axis."""
     if COUNTS_WORDS.search(name) or re.search("flux|intens", name, re.I):
         return True
-    unit = units(attrs)
-    return bool(PER_AREA.search(unit) and PER_ENERGY.search(unit))
+    return kind_of(units(attrs)) in (NUMBER_FLUX, ENERGY_FLUX, INTEGRAL_FLUX, PHASE_SPACE_DENSITY)
 
 
 NO_VALUE = 1e27
@@ -156,19 +163,19 @@ def species(name: str, attrs: Mapping[Any, Any]) -> tuple[int, str]:
     return len(SPECIES), ""
 
 
+_BY_UNITS = {NUMBER_FLUX: 0, ENERGY_FLUX: 1}
+
+
 def flux_rank(name: str, attrs: Mapping[Any, Any]) -> int:
-    """0 differential flux by its units, 1 by its name, 2 not known (counts…), 3 surely no flux."""
+    """By its units 0 number flux and 1 energy flux; 2 by its name; 3 not known (counts…); 4 surely none."""
     text = f"{name} {text_of(attrs, 'FIELDNAM')}"
-    if NOT_A_FLUX_WORDS.search(text):
+    kind = kind_of(units(attrs))
+    if NOT_A_FLUX_WORDS.search(text) or kind in (ANGLE, ENERGY):
+        return 4
+    if kind in _BY_UNITS:
+        return _BY_UNITS[kind]
+    if COUNTS_WORDS.search(name) or kind in (COUNTS, COUNT_RATE):
         return 3
-    unit = units(attrs)
-    if is_angle_unit(unit) or energy_unit(unit):
-        return 3
-    per_area = bool(PER_AREA.search(unit) and PER_ANGLE.search(unit) and PER_ENERGY.search(unit))
-    if COUNTS_WORDS.search(name) or (COUNTS_WORDS.search(unit) and not per_area):
-        return 2
-    if per_area:
-        return 0
     if FLUX_WORDS.search(text) or FLUX_WORDS.search(description(attrs)):
-        return 1
-    return 2
+        return 2
+    return 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Literal, TypedDict, get_args
 
@@ -274,8 +275,10 @@ def require_known(names: Iterable[str]) -> None:
     """Refuse names that are no settings."""
     unknown = sorted(set(names) - set(table()))
     if unknown:
+        near = get_close_matches(unknown[0], table(), n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
         raise OptionError(
-            f"{unknown[0]!r} is not a setting; the settings are {', '.join(sorted(table()))}"
+            f"{unknown[0]!r} is not a setting{meant}; the settings are {', '.join(sorted(table()))}"
         )
 
 

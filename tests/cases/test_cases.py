@@ -1,0 +1,210 @@
+"""Inputs that were misread in silence: each is read right, or refused in one line that says why.
+
+The numbers are those of the list that these cases were collected in.
+"""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xpad
+from xpad.errors import OptionError, RolesError
+from xpad.roles.evidence import Grade
+
+T = np.datetime64("2015-01-01", "ns") + np.arange(60) * np.timedelta64(60, "s")
+PA = np.arange(5.0, 180, 10)
+E = np.geomspace(20, 2000, 8)
+U = "1/(cm^2 s sr keV)"
+
+
+def flux(dims=("time", "pa", "energy"), angle=PA, energy=E):
+    """A flux of sin² shapes on these dimensions."""
+    rng = np.random.default_rng(0)
+    level = rng.lognormal(3, 1, T.size)[:, None, None]
+    values = level * (0.1 + np.sin(np.deg2rad(angle)) ** 2)[:, None] * np.exp(-energy / 600)
+    return (dims, values.astype(np.float32), {"units": U})
+
+
+def refusal(ds, match):
+    with pytest.raises(RolesError, match=match) as caught:
+        xpad.recognise(ds)
+    assert "\n" not in str(caught.value)
+
+
+# -- 1: a link plus weak evidence -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "attrs"),
+    [
+        ("alt", np.linspace(80, 350, 18), {"UNITS": "km"}),
+        ("alt", np.linspace(80, 350, 18), {}),
+        ("longitude", np.linspace(2, 358, 18), {"UNITS": "deg"}),
+        ("g", np.linspace(2, 358, 18), {"UNITS": "deg", "CATDESC": "geographic longitude"}),
+        ("channel", np.arange(1.0, 65), {}),
+        ("c", np.arange(1.0, 65), {}),
+        ("frequency", np.geomspace(10, 300, 18), {"UNITS": "Hz"}),
+        ("f", np.geomspace(10, 300, 18), {"UNITS": "kHz"}),
+        ("look_azimuth", np.linspace(0, 340, 18), {"UNITS": "degrees"}),
+        ("elevation", np.linspace(-85, 85, 18), {"UNITS": "deg"}),
+        ("zenith_angle", np.linspace(5, 175, 18), {"UNITS": "deg"}),
+        ("gyrophase", np.linspace(5, 355, 18), {"UNITS": "deg"}),
+        ("spin_phase", np.linspace(5, 355, 18), {"UNITS": "deg"}),
+    ],
+)
+def test_1_what_is_no_pitch_angle(name, values, attrs):
+    data = np.ones((60, values.size, 8), np.float32)
+    ds = xr.Dataset(
+        {"x": (("time", name, "energy"), data, {"units": U, "DEPEND_1": name})},
+        coords={"time": T, name: (name, values, attrs), "energy": ("energy", E, {"units": "keV"})},
+    )
+    refusal(ds, "no variable has a pitch-angle axis")
+
+
+@pytest.mark.parametrize("name", ["imap_hit", "imap_lo", "imap_swe", "test_sort"])
+def test_1_real_files_without_a_pitch_angle(shared_data, name, capsys):
+    from xpad.cli import main
+
+    file = next((shared_data / "not_pad").glob(f"{name}*"))
+    assert main(["info", str(file)]) != 0
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len([line for line in told if not line.startswith("xpad: warning")]) == 1
+
+
+# -- 2 and 3: a poor link, a stale link -----------------------------------------------------------
+
+
+def test_2_a_poor_link_does_not_hide_the_axis():
+    angles = np.tile(np.arange(5.0, 180, 22), (60, 1))
+    ds = xr.Dataset(
+        {
+            "eflux": (
+                ("time", "energy", "anode"),
+                np.ones((60, 8, 8), np.float32),
+                {"units": U, "DEPEND_1": "energy", "DEPEND_2": "anode"},
+            ),
+            "pitch_angle": (("time", "anode"), angles, {"units": "deg"}),
+        },
+        coords={
+            "time": T,
+            "energy": ("energy", E, {"units": "keV"}),
+            "anode": ("anode", np.arange(8) * 45.0, {"units": "deg"}),
+        },
+    )
+    assert xpad.recognise(ds).pitch_angle.variable == "pitch_angle"
+
+
+def test_3_values_contradict_a_stale_link():
+    ds = xr.Dataset(
+        {"omni": (("time", "v_dim"), np.ones((60, 8)), {"units": U, "DEPEND_1": "FEDU_Alpha"})},
+        coords={"time": T, "v": ("v_dim", E)},
+    )
+    refusal(ds, "no variable has a pitch-angle axis")
+
+
+# -- 7: units -------------------------------------------------------------------------------------
+
+
+def test_7_number_flux_before_energy_flux():
+    number, energy = flux(), flux()
+    number[2]["units"] = "#/(cm^2*s*str*MeV)"
+    energy[2]["units"] = "keV/(cm^2*s*str*MeV)"
+    axes = {"pa": ("pa", PA, {"units": "deg"}), "energy": ("energy", E, {"units": "keV"})}
+    ds = xr.Dataset({"a_eflux": energy, "b_nflux": number}, coords={"time": T, **axes})
+    roles = xpad.recognise(ds)
+    assert roles.flux == ("b_nflux",)
+    assert [c.why.split(",")[0] for c in roles.others] == ["differential energy flux by its units"]
+
+
+# -- 10 to 13: meaning ----------------------------------------------------------------------------
+
+
+def with_angle(values, attrs, name="pitch_angle"):
+    return xr.Dataset(
+        {"j": flux(("time", name, "energy"))},
+        coords={"time": T, name: (name, values, attrs), "energy": ("energy", E, {"units": "keV"})},
+    )
+
+
+@pytest.mark.parametrize("low", [-175.0, -180.0])
+def test_10_negative_pitch_angles_are_refused_by_name(low):
+    ds = with_angle(np.linspace(low, 85, 18), {"units": "deg"})
+    with pytest.raises(RolesError, match=r"'pitch_angle' go from -1\d\d to 85 degrees.*fold it"):
+        xpad.flux(ds)
+
+
+def test_11_cosines():
+    found = xpad.flux(with_angle(np.cos(np.deg2rad(PA)), {"units": "1"}, "pitch_angle_cosine"))
+    np.testing.assert_allclose(found.pitch_angle, PA, atol=1e-4)
+
+
+def test_12_radians_however_they_are_written():
+    found = xpad.flux(with_angle(np.deg2rad(PA), {"units": "radian (0-pi)"}))
+    np.testing.assert_allclose(found.pitch_angle, PA, rtol=1e-6)
+
+
+def test_13_logarithms_are_refused_with_the_remedy():
+    ds = with_angle(PA, {"units": "deg"})
+    ds.j.attrs["units"] = "log10(1/(cm^2 s sr keV))"
+    with pytest.raises(RolesError, match=r"logarithms; give the flux itself: ds\['j'\] = 10\.0"):
+        xpad.flux(ds)
+
+
+# -- 15 and 16: ranges ----------------------------------------------------------------------------
+
+
+def test_15_valid_range():
+    ds = with_angle(PA, {"units": "deg"})
+    ds.j.attrs["valid_range"] = [0, 5.0]
+    assert float(xpad.flux(ds).max()) <= 5.0 < float(ds.j.max())
+
+
+def test_16_ends_of_a_range_belong_to_it():
+    energy = np.array([1.8, 2.1, 2.6, 3.4, 4.2, 5.2, 6.3, 7.7], np.float32)
+    ds = xr.Dataset(
+        {"j": flux(energy=energy)},
+        coords={
+            "time": T,
+            "pa": ("pa", PA, {"units": "deg"}),
+            "energy": ("energy", energy, {"units": "MeV"}),
+        },
+    )
+    for ends, number in (((1.8, 5.2), 6), ((2.6, 3.4), 2)):
+        model = xpad.fit(ds, encoder=None, k=2, energies=ends, progress=False)
+        assert model.grid.energy.size == number
+
+
+# -- 19: no metadata at all -----------------------------------------------------------------------
+
+
+def test_19_axes_that_only_their_values_tell_are_a_guess():
+    data = np.ones((60, 16, 17), np.float32)
+    ds = xr.Dataset(
+        {"q": (("time", "v1_dim", "v2_dim"), data)},
+        coords={
+            "time": T,
+            "v1": ("v1_dim", np.geomspace(7, 87, 16)),
+            "v2": ("v2_dim", np.linspace(5, 175, 17)),
+        },
+    )
+    roles = xpad.recognise(ds)
+    assert (roles.pitch_angle.variable, roles.energy.variable) == ("v2", "v1")
+    assert roles.pitch_angle.grade is roles.energy.grade is Grade.GUESS
+
+
+def test_19_two_that_both_fit_are_asked_about():
+    ds = xr.Dataset(
+        {"q": (("time", "v1_dim", "v2_dim"), np.ones((60, 18, 17), np.float32))},
+        coords={"time": T, "v1": ("v1_dim", PA), "v2": ("v2_dim", np.linspace(5, 175, 17))},
+    )
+    refusal(ds, r"'v1' and 'v2' could each be.*pitch_angle='v1'.*pitch_angle='v2'")
+
+
+# -- 33 and 38 ------------------------------------------------------------------------------------
+
+
+def test_38_did_you_mean():
+    with pytest.raises(
+        OptionError, match=r"'normalize' is not a setting \(did you mean 'normalise'\?\)"
+    ):
+        xpad.fit(with_angle(PA, {"units": "deg"}), normalize="max")
