@@ -196,7 +196,7 @@ def _graded(
         return Verdict(Grade.TOGETHER, tuple(reasons))
     if called and fits is not False:
         return Verdict(Grade.GUESS, tuple(reasons))
-    if has_unit and fits and linked:
+    if has_unit and linked and fits is not False:
         return Verdict(Grade.GUESS, tuple(reasons))
     return Verdict(Grade.GUESS if "name" in named else None, tuple(reasons))
 
