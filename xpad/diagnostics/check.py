@@ -14,7 +14,20 @@ from xpad.fitting.survey import survey
 from xpad.pads.grid import Grid, grid_of
 from xpad.pads.prepare import Preparation
 from xpad.pads.quality import FLAGS
-from xpad.settings import DEFAULT_PRESET, lists, resolve, table
+from xpad.pads.removed import told
+from xpad.settings import (
+    DEFAULT_PRESET,
+    Negative,
+    ValidRange,
+    Zeros,
+    lists,
+    resolve,
+    table,
+)
+
+_SETTINGS = (
+    "min_coverage", "min_positive", "energies", "background", "negative", "valid_range", "zeros",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,6 +40,10 @@ class Check:
     """Records by flag: ``ok`` and why not."""
     measured: xr.DataArray
     """(energy, pitch_angle) bool: bins measured at least once."""
+    removed: dict[str, str]
+    """What cleaning takes away, by cause: how many values, of which share, and why."""
+    missing_share: float
+    """Share of the bins that are ever measured which usable records lack."""
     picked: str
     """How the flux was picked, and what else was there."""
 
@@ -51,6 +68,11 @@ class Check:
         for name, number in self.reasons.items():
             if name != "ok" and number:
                 lines.append(f"    {name.replace('_', ' '):<16} {number:,} records")
+        lines += [f"    {'removed':<16} {text}" for text in self.removed.values()]
+        if self.n_usable:
+            lines.append(
+                f"    {'usable records':<16} lack {self.missing_share:.1%} of the bins in use"
+            )
         lines.append(f"    never measured   {self._never()}")
         return "\n".join(lines)
 
@@ -75,7 +97,7 @@ class Check:
         return f"<pre>{escape(repr(self))}</pre>"
 
 
-@lists(table()[name] for name in ("min_coverage", "min_positive", "energies", "background"))
+@lists(table()[name] for name in _SETTINGS)
 def check(
     obj: xr.Dataset | xr.DataArray,
     variable: str | None = None,
@@ -84,6 +106,9 @@ def check(
     min_positive: int = 1,
     energies: tuple[float, float] | None = None,
     background: float | Sequence[float] | None = None,
+    negative: Negative = "drop",
+    valid_range: tuple[float, float] | ValidRange = "stated",
+    zeros: Zeros = "stated",
     progress: bool | None = None,
 ) -> Check:
     """Look at the data before a fit: usable records, why others are not, bins never measured.
@@ -96,7 +121,7 @@ def check(
         The flux, where several are there.
     progress : bool, optional
         Show bars.
-    min_coverage, min_positive, energies, background
+    min_coverage, min_positive, energies, background, negative, valid_range, zeros
         Settings that decide which records are usable, as for `fit`.
 
     Returns
@@ -116,6 +141,9 @@ def check(
         "min_positive": min_positive,
         "energies": energies,
         "background": background,
+        "negative": negative,
+        "valid_range": valid_range,
+        "zeros": zeros,
     }
     settings = resolve(DEFAULT_PRESET, options)
     flux = selected_flux(obj, variable, settings)
@@ -133,5 +161,7 @@ def check(
             coords={"energy": grid.energy, "pitch_angle": grid.pitch_angle},
             name="measured",
         ),
+        removed=told(seen.removed, flux.limits),
+        missing_share=seen.missing_share,
         picked=chosen.why + (f"; also there: {others}" if others else ""),
     )

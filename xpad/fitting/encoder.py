@@ -17,11 +17,12 @@ from xpad.compute.workers import run_on
 from xpad.errors import NotEnoughDataError, OptionError, warn
 from xpad.fitting.resources import Workspace
 from xpad.fitting.splitter import Splitter
-from xpad.fitting.survey import survey
+from xpad.fitting.survey import Survey, survey
 from xpad.fitting.training_rows import Sample, gather
 from xpad.pads.flux import Flux
 from xpad.pads.prepare import Preparation
 from xpad.pads.quality import ALL_FILL, BAD_AXIS, FLAGS, NO_POSITIVE_FLUX, OK, TOO_SPARSE
+from xpad.pads.removed import MISSING_SHARE, Removed, warnings_of
 from xpad.settings import Settings
 from xpad.stages.encoders import ENCODERS, Encoder
 from xpad.stages.encoders.deal import Deal
@@ -53,6 +54,8 @@ class Trained:
         The split of every record by position; -1 where it is not usable.
     shift : (encoded,) float64
         Near the mean encoding, so that sums of squares about it lose no digits.
+    removed : Removed
+        What cleaning took away.
     """
 
     preparation: Preparation
@@ -61,6 +64,7 @@ class Trained:
     split: Splitter
     codes: NDArray[np.int8]
     shift: NDArray[np.float64]
+    removed: Removed
 
 
 def train(
@@ -99,6 +103,8 @@ def _trained(
     _require_usable(flags, flux, s)
     ok = flags == OK
     log.info("%s: %d of %d records usable", flux.name, int(ok.sum()), ok.size)
+    removed = seen.removed
+    _warn_of_removed(seen, flux, s)
 
     split = split.exact(ok)
     codes = split.codes(ok)
@@ -128,7 +134,21 @@ def _trained(
         drawn_to.remove("drawn")
     release()
     encoder, history = _train(samples[0], samples[1], in_use, space, progress)
-    return Trained(in_use, encoder, history, split, codes, _shift(encoder, samples[0].first))
+    return Trained(
+        in_use, encoder, history, split, codes, _shift(encoder, samples[0].first), removed
+    )
+
+
+def _warn_of_removed(seen: Survey, flux: Flux, settings: Settings) -> None:
+    """Say what cleaning took away, or what counts as zero, where it is more than little."""
+    for text in warnings_of(flux.name, seen.removed, flux.limits):
+        warn(text)
+    if settings.missing == "zero" and seen.missing_share >= MISSING_SHARE:
+        warn(
+            f"{flux.name}: usable records lack {seen.missing_share:.1%} of the bins that are ever "
+            "measured, and missing='zero', as published, takes each of them for no flux; "
+            "missing='mask' leaves them out"
+        )
 
 
 def _require_components(n_test: int, n_features: int, settings: Settings) -> None:
@@ -301,6 +321,7 @@ def _as_arrays(trained: Trained) -> Arrays:
             {
                 "thresholds": trained.split.thresholds,
                 "history": dict(trained.history.attrs),
+                "removed": trained.removed.stated(),
                 "encoder": {"dims": {n: v.dims for n, v in node.items()}, "attrs": node.attrs},
             }
         ),
@@ -320,6 +341,7 @@ def _restored(arrays: Arrays, preparation: Preparation, split: Splitter) -> Trai
         replace(split, thresholds=(low, high)),
         arrays["codes"],
         arrays["shift"],
+        Removed.of_stated(stated["removed"]),
     )
 
 

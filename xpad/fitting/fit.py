@@ -106,7 +106,7 @@ def fit(
 
 def selected_flux(obj: xr.Dataset | xr.DataArray, variable: str | None, settings: Settings) -> Flux:
     """The flux of a Dataset, within the energies that the settings name."""
-    return located(obj, variable).mapped(selected, settings)
+    return located(obj, variable, settings=settings).mapped(selected, settings)
 
 
 def fit_flux(
@@ -129,7 +129,12 @@ def fit_flux(
         rule=grouped.rule,
         scores=grouped.scores,
         history=trained.history,
-        provenance={"versions": versions(), "input": source, "split": trained.split.as_dict()},
+        provenance={
+            "versions": versions(),
+            "input": source,
+            "split": trained.split.as_dict(),
+            "cleaning": trained.removed.as_dict(),
+        },
     )
 
 

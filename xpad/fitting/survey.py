@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from xpad.pads.dims import require_records
 from xpad.pads.flux import Flux
 from xpad.pads.prepare import Preparation
 from xpad.pads.quality import OK, TOO_SPARSE, record_flags
+from xpad.pads.regrid import beyond_grid
+from xpad.pads.removed import Removed, removed_beyond, removed_from
 from xpad.pads.valid import Counts, Floats, clean_records, measured, note_measured
 from xpad.settings import Settings
 from xpad.storage.scratch import Scratch
@@ -36,12 +38,24 @@ class Survey:
         Bins that at least one record measured.
     drawn : list of Drawn
         Rows to train on, in the order of the blocks.
+    removed : Removed
+        What cleaning took away.
+    usable_bins : int
+        Measured bins of all usable records together.
     """
 
     codes: NDArray[np.int8]
     n_measured: NDArray[np.unsignedinteger] | None
     ever_measured: NDArray[np.bool_]
     drawn: list[Drawn]
+    removed: Removed
+    usable_bins: int
+
+    @property
+    def missing_share(self) -> float:
+        """Share of the bins that are ever measured which usable records lack."""
+        bins = int((self.codes == OK).sum()) * int(self.ever_measured.sum())
+        return 1 - self.usable_bins / bins if bins else 0.0
 
     def flags(self, settings: Settings) -> NDArray[np.int8]:
         """Why each record is usable or not, by position."""
@@ -66,6 +80,8 @@ class _Seen:
     n_measured: NDArray[np.unsignedinteger] | None
     ever_measured: NDArray[np.bool_]
     drawn: Drawn | None
+    removed: Removed = field(default_factory=Removed)
+    usable_bins: int = 0
 
 
 def _survey(
@@ -80,12 +96,15 @@ def _survey(
     if position.size == 0:
         return _Seen(np.empty(0, np.int8), None, ever, None)
     chosen = splitter.drawn(position) if splitter is not None else np.zeros(position.size, bool)
+    beyond: list[Removed] = []
     static = block.energy_table is None and block.pitch_angle_table is None
     if static and preparation.counts_as_it_is:
         looks = [_look_once(block, chosen, preparation, ever)]
     else:
-        looks = [_look(at, piece, chosen, preparation, ever) for at, piece in block.pieces()]
-    bins, positive, bad_axis, drawn, rows = (np.concatenate(p) for p in zip(*looks, strict=True))
+        looks = [_look(at, p, chosen, preparation, ever, beyond) for at, p in block.pieces()]
+    bins, positive, bad_axis, drawn, rows, raw = (
+        np.concatenate(p) for p in zip(*looks, strict=True)
+    )
     codes = record_flags(
         bins, positive, bad_axis, n_features=0, min_positive=settings.min_positive
     )  # fmt: skip
@@ -93,11 +112,14 @@ def _survey(
     if settings.min_coverage > 0:
         counted = bins.astype(_counts(0, preparation).dtype)
     kept = Drawn.of(rows, position[drawn], scratch) if splitter is not None else None
-    return _Seen(codes, counted, ever, kept)
+    removed = removed_from(block.flat()[0], block.limits, raw, summed=not static)
+    removed = sum(beyond, removed)
+    return _Seen(codes, counted, ever, kept, removed, int(bins[codes == OK].sum()))
 
 
-_Looked = tuple[Counts, Counts, NDArray[np.bool_], NDArray[np.bool_], Floats]
-"""Measured bins, positive bins, bad axis, drawn: each (records,); and the drawn rows, normalised."""
+_Looked = tuple[Counts, Counts, NDArray[np.bool_], NDArray[np.bool_], Floats, Counts]
+"""Measured bins, positive bins, bad axis, drawn: each (records,); the drawn rows, normalised; and
+bins measured before anything was put on a grid."""
 
 
 def _look_once(
@@ -113,7 +135,8 @@ def _look_once(
     drawn = chosen & (seen.positive > 0)
     clean, of_drawn = clean_records(values, block.limits, np.flatnonzero(drawn))
     pads = preparation.pads(Piece(clean, None, None, of_drawn))
-    return seen.bins, seen.positive, np.zeros(len(values), bool), drawn, pads.normalised()
+    never = np.zeros(len(values), bool)
+    return seen.bins, seen.positive, never, drawn, pads.normalised(), seen.bins
 
 
 def _look(
@@ -122,12 +145,17 @@ def _look(
     chosen: NDArray[np.bool_],
     preparation: Preparation,
     ever: NDArray[np.bool_],
+    beyond: list[Removed],
 ) -> _Looked:
-    """The same of a clean piece and its tables, put on the grid first."""
+    """The same of a clean piece and its tables, put on the grid first; what has no place there."""
     pads = preparation.pads(piece)
+    where = beyond_grid(preparation.grid, piece.energy_table, piece.pitch_angle_table)
+    if where is not None:
+        beyond.append(removed_beyond(piece.flux, where))
     note_measured(pads.flux, ever)
     drawn = chosen[at] & (pads.n_positive > 0)
-    return pads.n_measured, pads.n_positive, pads.bad_axis, drawn, pads.normalised(drawn)
+    rows = pads.normalised(drawn)
+    return pads.n_measured, pads.n_positive, pads.bad_axis, drawn, rows, piece.seen.bins
 
 
 def survey(
@@ -155,7 +183,14 @@ def survey(
         if counted is not None and part.n_measured is not None:
             counted[at] = part.n_measured
     ever = np.any([p.ever_measured for p in parts], axis=0)
-    return Survey(codes, counted, ever, [p.drawn for p in parts if p.drawn is not None])
+    return Survey(
+        codes=codes,
+        n_measured=counted,
+        ever_measured=ever,
+        drawn=[p.drawn for p in parts if p.drawn is not None],
+        removed=sum((p.removed for p in parts), Removed()),
+        usable_bins=sum(p.usable_bins for p in parts),
+    )
 
 
 def _counts(records: int, preparation: Preparation) -> NDArray[np.unsignedinteger]:

@@ -15,11 +15,12 @@ from xpad.pads.bins import bin_starts, group_means
 from xpad.pads.clean import clean_energy, clean_pitch_angle, limits_of
 from xpad.pads.dims import ENERGY, PITCH_ANGLE, TABLES
 from xpad.pads.flux import Flux
-from xpad.pads.valid import CLEAN
+from xpad.pads.valid import CLEAN, single
 from xpad.roles import metadata, units
 from xpad.roles.axes import Axis, aligned, tplot_units
 from xpad.roles.evidence import finite
 from xpad.roles.recognise import Roles, as_dataset, recognise
+from xpad.settings import Settings
 
 _TEXTS_WITH_A_BAND = ("VAR_NOTES", "CATDESC", "TITLE", "title", "FIELDNAM", "long_name", "LABLAXIS")
 
@@ -64,11 +65,16 @@ def flux(obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> xr.Data
 
 
 def located(
-    obj: xr.Dataset | xr.DataArray, variable: str | None = None, *, roles: Roles | None = None
+    obj: xr.Dataset | xr.DataArray,
+    variable: str | None = None,
+    *,
+    roles: Roles | None = None,
+    settings: Settings | None = None,
 ) -> Flux:
     """The flux for passes over the data, which clean it piece by piece: values as they lie in it.
 
-    Parameters and errors as of `flux`; `roles` are those that are recognised already.
+    Parameters and errors as of `flux`; `roles` are those that are recognised already, `settings` say
+    what of the values counts as measured, where it is other than usual.
     """
     ds = as_dataset(obj)
     roles = roles if roles is not None else recognise(ds, variable)
@@ -79,7 +85,8 @@ def located(
         "units": metadata.units(source.attrs),
         "long_name": "differential particle flux",
     }
-    flux = Flux(array, limits_of(source.attrs, source.encoding), roles, ds)
+    limits = limits_of(source.attrs, source.encoding, settings)
+    flux = _as_single(Flux(array, limits, roles, ds))
     axes = {ENERGY: _energies(ds, roles), PITCH_ANGLE: _pitch_angles(ds, roles)}
     static = [r for r, v in axes.items() if v.dims == (r,) and isinstance(v.data, np.ndarray)]
     # Tables first: where the bins of a static axis are put in order, a table over them follows.
@@ -92,8 +99,7 @@ def located(
             f"the flux {flux.name} has {flux.array.sizes[PITCH_ANGLE]} pitch angle(s) with a "
             "value, which is no distribution; xpad needs at least two"
         )
-    as_it_is = flux.array.dtype == np.float32 and flux.array.dtype.isnative
-    return flux if as_it_is else _cleaned(flux)
+    return flux
 
 
 def _require_no_logarithm(flux: xr.DataArray) -> None:
@@ -104,6 +110,20 @@ def _require_no_logarithm(flux: xr.DataArray) -> None:
             f"the units of {str(flux.name)!r} are {unit.text!r}, so its values are logarithms; give the "
             f"flux itself: ds[{str(flux.name)!r}] = 10.0 ** ds[{str(flux.name)!r}], with its units"
         )
+
+
+def _as_single(flux: Flux) -> Flux:
+    """The flux as native float32, with what is measured left to be seen."""
+    if flux.array.dtype == np.float32 and flux.array.dtype.isnative:
+        return flux
+    limits = single(np.empty(0, flux.array.dtype), flux.limits)[1]
+    array = xr.apply_ufunc(
+        lambda values: single(values, flux.limits)[0],
+        flux.array,
+        dask="parallelized",
+        output_dtypes=[np.float32],
+    )
+    return replace(flux, array=array.assign_attrs(flux.array.attrs), limits=limits)
 
 
 def _cleaned(flux: Flux) -> Flux:

@@ -10,22 +10,51 @@ from numpy.typing import NDArray
 
 from xpad.pads.valid import FILL_TOLERANCE, UNPHYSICAL, Limits
 from xpad.roles import metadata
+from xpad.settings import Settings
+
+ZERO_IS_MISSING = "xpad_zero_is_missing"
+"""Attribute of a flux whose empty bins hold zero, as a missions table knows of it."""
 
 
-def limits_of(attrs: Mapping[str, Any], encoding: Mapping[str, Any] | None = None) -> Limits:
-    """Read FILLVAL, VALIDMIN and VALIDMAX (also CF's names, and its valid_range) from metadata."""
+def limits_of(
+    attrs: Mapping[str, Any],
+    encoding: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+) -> Limits:
+    """What counts as measured by the metadata, and by settings where they say otherwise.
+
+    FILLVAL, VALIDMIN and VALIDMAX are read, CF's names of them, and its valid_range.
+    """
     fills = []
     for name in ("FILLVAL", "_FillValue", "missing_value", "FILL_VALUE", "_fill"):
         for source in (attrs, encoding or {}):
             found = metadata.attribute(source, name)
             if found is not None:
                 fills += [v for v in _numbers(found) if np.isfinite(v)]
+    s = settings or Settings()
+    low, high = (
+        _range(attrs) if s.valid_range == "stated" else _RANGES.get(s.valid_range, s.valid_range)
+    )
+    return Limits(
+        tuple(sorted(set(fills))),
+        max(low, 0.0),
+        min(high, UNPHYSICAL),
+        s.negative,
+        bool(attrs.get(ZERO_IS_MISSING, False)) if s.zeros == "stated" else s.zeros == "missing",
+    )
+
+
+_ALL = (0.0, UNPHYSICAL)
+_RANGES: dict[Any, Any] = {"ignore": _ALL}
+
+
+def _range(attrs: Mapping[str, Any]) -> tuple[float, float]:
+    """The range that metadata state, which ends at least where any of them says."""
     valid = _finite(attrs, "valid_range")
     low = min([*_finite(attrs, "VALIDMIN", "valid_min"), *valid[:1]], default=0.0)
     high = max([*_finite(attrs, "VALIDMAX", "valid_max"), *valid[1:]], default=UNPHYSICAL)
-    if not max(low, 0.0) < min(high, UNPHYSICAL):
-        low, high = 0.0, UNPHYSICAL  # a range that holds nothing says nothing
-    return Limits(tuple(sorted(set(fills))), max(low, 0.0), min(high, UNPHYSICAL))
+    # A range that holds nothing says nothing.
+    return (low, high) if max(low, 0.0) < min(high, UNPHYSICAL) else _ALL
 
 
 def _finite(attrs: Mapping[str, Any], *names: str) -> list[float]:

@@ -58,6 +58,39 @@ def to_grid(
     return flux, bad
 
 
+def beyond_grid(
+    grid: Grid, energy_table: Doubles | None, pitch_angle_table: Doubles | None
+) -> NDArray[np.bool_] | None:
+    """Which bins of records lie too far beyond the ends of the grid to count for any bin of it.
+
+    Parameters
+    ----------
+    grid, energy_table, pitch_angle_table
+        As of `to_grid`.
+
+    Returns
+    -------
+    (records, energies or 1, pitch angles or 1) bool or None
+        None where there are no tables.
+    """
+    found: NDArray[np.bool_] | None = None
+    if energy_table is not None:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = _beyond(np.log(energy_table), np.log(grid.energy))[:, :, None]
+    if pitch_angle_table is not None:
+        table = np.asarray(pitch_angle_table, dtype=np.float64)
+        own = _beyond(table.reshape(-1, table.shape[-1]), grid.pitch_angle).reshape(table.shape)
+        own = own if table.ndim == 3 else own[:, None, :]
+        found = own if found is None else found | own
+    return found
+
+
+def _beyond(places: Doubles, target: Doubles) -> NDArray[np.bool_]:
+    """Places (rows, n) more than half a usual step beyond the ends of `target`; none of one place."""
+    reach = _usual_step(np.sort(places, axis=1)) / 2 + 1e-12
+    return np.asarray((places < target.min() - reach) | (places > target.max() + reach))
+
+
 def _interpolate(values: Floats, source: Doubles, target: Doubles, *, logarithmic: bool) -> Floats:
     """Row by row from `source` (rows, n) to `target` (m,): values (rows, n, p) → (rows, m, p).
 

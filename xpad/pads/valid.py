@@ -8,19 +8,22 @@ rule, before or while they are cleaned.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from xpad.compute.compiled import compiled
 from xpad.compute.memory import aligned, as_they_lie, lies_swapped
+from xpad.settings import Negative
 
 Floats = NDArray[np.float32]
 Counts = NDArray[np.int32]
 
 # No measured flux reaches this; every positive fill seen (1e31, 1e38, 9.97e36) lies above it.
 UNPHYSICAL = 1e30
+# Nor does a flux less its background lie below this; negative fills seen (-1e28, -1e31, -1e38) do.
+LOWEST = -1e25
 INTEGER_FILLS = (4294967295, 65535, 32767, 2147483647, 255)
 FILL_TOLERANCE = 1e-5
 
@@ -29,25 +32,60 @@ FILL_TOLERANCE = 1e-5
 class Limits:
     """What counts as a measured value.
 
-    `fills` are compared to a relative 1e-5, because a double -1e31 in the
-    attributes is not the float32 that the data hold.
+    Attributes
+    ----------
+    fills : tuple of float
+        Compared to a relative 1e-5, because a double -1e31 in the attributes is not the float32 that
+        the data hold.
+    valid_min, valid_max : float
+        The range of what is measured, its ends to the same 1e-5.
+    negative : {"drop", "zero", "keep"}
+        What a value below zero is: missing, no flux (0), or measured; unless it is dropped, `valid_min`
+        holds for none.
+    zero_is_missing : bool
+        Whether a zero says that nothing was measured.
     """
 
     fills: tuple[float, ...] = ()
     valid_min: float = 0.0
     valid_max: float = UNPHYSICAL
+    negative: Negative = "drop"
+    zero_is_missing: bool = False
 
-    def of_type(self, dtype: DTypeLike) -> tuple[Any, Any, NDArray[Any]]:
-        """The lowest and the highest valid number of a float type, and the fills between them."""
+    def of_type(self, dtype: DTypeLike) -> Bounds:
+        """As numbers of a float type."""
         kind: Any = np.dtype(dtype).type
-        below = np.nextafter(kind(UNPHYSICAL), kind(0))
-        low = kind(self.valid_min * (1 - FILL_TOLERANCE))
-        high = kind(min(self.valid_max * (1 + FILL_TOLERANCE), below))
-        between = [fill for fill in self.fills if 0 <= fill < UNPHYSICAL]
-        return low, high, np.array(between, dtype=kind)
+        top = min(self.valid_max * (1 + FILL_TOLERANCE), np.nextafter(kind(UNPHYSICAL), kind(0)))
+        low = self.valid_min * (1 - FILL_TOLERANCE) if self.negative == "drop" else LOWEST
+        between = [fill for fill in self.fills if low <= fill < UNPHYSICAL]
+        if self.zero_is_missing and self.negative == "drop":
+            low = max(low, float(np.nextafter(kind(0), kind(1))))
+        elif self.zero_is_missing:
+            between.append(0.0)
+        least = kind(0) if self.negative == "zero" else kind(-np.inf)
+        return Bounds(kind(low), kind(top), np.array(between, dtype=kind), least)
 
 
-CLEAN = Limits()
+class Bounds(NamedTuple):
+    """`Limits` as a loop takes them.
+
+    Attributes
+    ----------
+    low, high : number
+        The lowest and the highest value that is measured.
+    fills : (n,)
+        Those between them.
+    least : number
+        What lies below it counts as it.
+    """
+
+    low: Any
+    high: Any
+    fills: NDArray[Any]
+    least: Any
+
+
+CLEAN = Limits(negative="keep")
 """Of a flux that holds NaN for everything that was not measured."""
 
 
@@ -57,29 +95,28 @@ def clean_flux(values: NDArray[Any], limits: Limits) -> Floats:
     Fills, negative, infinite and unphysical values and those outside the valid
     range become NaN. The input is not changed.
     """
-    values, near = np.asarray(values), FILL_TOLERANCE
-    if values.dtype.kind in "iu":
-        near = 0.0  # integers are what they are
-        top = np.iinfo(values.dtype).max
-        limits = replace(
-            limits, fills=(*limits.fills, *(f for f in INTEGER_FILLS if f == top))
-        )  # fmt: skip
-    floats = _as_floats(values)
+    floats, limits = single(np.asarray(values), limits)
     out = np.empty_like(floats, np.float32, subok=False)
     if [s * 4 for s in floats.strides] != [s * floats.itemsize for s in out.strides]:
         floats = np.ascontiguousarray(floats)  # does not lie in one piece
         out = np.empty_like(floats, np.float32)
-    kind = floats.dtype.type
-    _clean(floats.ravel(order="K"), *limits.of_type(kind), kind(near), out.ravel(order="K"))
+    near = np.float32(FILL_TOLERANCE)
+    _clean(floats.ravel(order="K"), *limits.of_type(np.float32), near, out.ravel(order="K"))
     return out
 
 
-def _as_floats(values: NDArray[Any]) -> NDArray[Any]:
-    """Numbers as float32 where those hold them, else as float64."""
-    if values.dtype.isnative and values.dtype in (np.float32, np.float64):
-        return values
-    short = values.dtype.kind == "f" and values.dtype.itemsize <= 4
-    return values.astype(np.float32 if short else np.float64)
+def single(values: NDArray[Any], limits: Limits) -> tuple[Floats, Limits]:
+    """Numbers as float32, and what of them is measured.
+
+    Fills of integers become NaN here: they are those numbers and none near them.
+    """
+    if values.dtype.kind not in "iu":
+        with np.errstate(over="ignore"):  # what is too large is infinite, and no measurement
+            return values.astype(np.float32, copy=False), limits
+    top = np.iinfo(values.dtype).max
+    fills = [*limits.fills, *(fill for fill in INTEGER_FILLS if fill == top)]
+    floats = np.where(np.isin(values, fills), np.float32(np.nan), values.astype(np.float32))
+    return floats, replace(limits, fills=())
 
 
 @dataclass(frozen=True)
@@ -171,7 +208,7 @@ def _within(flux: Floats, limits: Limits | None) -> tuple[Floats, np.float32, np
     if limits is None:
         everything = np.finfo(np.float32)
         return flux, everything.min, everything.max
-    low, high, fills = limits.of_type(np.float32)
+    low, high, fills, _ = limits.of_type(np.float32)
     return clean_flux(flux, limits) if fills.size else flux, low, high
 
 
@@ -185,14 +222,20 @@ def _is_within(value: Any, low: Any, high: Any) -> Any:
 
 @compiled
 def _clean(
-    values: NDArray[Any], low: Any, high: Any, fills: NDArray[Any], near: Any, out: Floats
+    values: NDArray[Any],
+    low: Any,
+    high: Any,
+    fills: NDArray[Any],
+    least: Any,
+    near: Any,
+    out: Floats,
 ) -> None:
     missing = np.float32(np.nan)
     for i in range(values.size):
         value = values[i]
-        out[i] = np.float32(value) if _is_within(value, low, high) else missing
+        out[i] = max(value, least) if _is_within(value, low, high) else missing
     for fill in fills:
-        reach = near * fill
+        reach = near * abs(fill)
         for i in range(values.size):
             if abs(values[i] - fill) <= reach:
                 out[i] = missing
@@ -228,6 +271,7 @@ def _clean_records(
     low: np.float32,
     high: np.float32,
     fills: Floats,
+    least: np.float32,
     swapped: bool,
     out: Floats,
     out_bits: Counts,
@@ -243,11 +287,11 @@ def _clean_records(
         row = rows[chosen[i]]
         clean = record if swapped else out[i].reshape(n * m)
         bits = record_bits if swapped else out_bits[i].reshape(n * m)
-        _clean(row, low, high, fills, tolerance, clean)
+        _clean(row, low, high, fills, least, tolerance, clean)
         # As in _look, of a record that is at hand: nothing clean is infinite.
         there, above, top = np.int32(0), np.int32(0), np.int32(0)
         for j in range(n * m):
-            there += np.int32(clean[j] >= zero)
+            there += np.int32(clean[j] == clean[j])
             above += np.int32(clean[j] > zero)
             top = max(top, bits[j] if clean[j] > zero else np.int32(0))
         bins[i], positive[i], largest[i] = there, above, top

@@ -98,7 +98,8 @@ def flux_for(model: Model, obj: xr.Dataset | xr.DataArray, variable: str | None 
     assigned = ROLE_ATTRS["flux"] in ds.attrs
     if variable is None and not assigned and isinstance(obj, xr.Dataset) and fitted in ds.data_vars:
         variable = fitted
-    flux = located(ds, variable).mapped(selected, model.settings, grid.energy_units)
+    flux = located(ds, variable, settings=model.settings)
+    flux = flux.mapped(selected, model.settings, grid.energy_units)
     if model.settings.background is not None and flux.units != grid.flux_units:
         raise GridMismatchError(
             f"the model's background={model.settings.background} is in {grid.flux_units!r} and "

@@ -240,6 +240,7 @@ def result_attrs(model: Model, prefix: str = "pad") -> dict[str, Any]:
         f"{prefix}_settings": json.dumps(model.settings.as_dict()),
         f"{prefix}_versions": json.dumps(model.provenance["versions"]),
         f"{prefix}_fitted_on": json.dumps(model.provenance["input"]),
+        f"{prefix}_cleaning": json.dumps(model.provenance.get("cleaning", {})),
         f"{prefix}_scores": json.dumps(model.scores),
         f"{prefix}_training": json.dumps({k: int(v) for k, v in model.history.attrs.items()}),
         f"{prefix}_references": "Killey et al. 2023, doi:10.1093/rasti/rzad035",

@@ -15,6 +15,9 @@ from xpad.settings.entry import Setting, entries, with_text
 Normalise = Literal["max", "max_energy", "90deg"]
 Missing = Literal["zero", "mask"]
 EnergyTables = Literal["interpolate", "refuse"]
+Negative = Literal["drop", "zero", "keep"]
+ValidRange = Literal["stated", "ignore"]
+Zeros = Literal["stated", "measured", "missing"]
 Split = Literal["random", "blocks"]
 EncoderName = Literal["dense"]
 Training = Literal["published", "fast"]
@@ -77,6 +80,19 @@ class Settings:
         int, RECORDS, Whole(1),
         "Least number of positive bins that a usable record must have.",
     ] = 1
+    negative: Annotated[
+        Negative, RECORDS,
+        "What a flux below zero is, as one less its background may be: missing, no flux, or kept.",
+    ] = "drop"
+    valid_range: Annotated[
+        tuple[float, float] | ValidRange, RECORDS, Interval(),
+        "Flux outside of it is missing: as the data state it (VALIDMIN, VALIDMAX), a range in their "
+        "units, or none.",
+    ] = "stated"
+    zeros: Annotated[
+        Zeros, RECORDS,
+        "What a flux of zero is: measured, missing, or what is known of the product.",
+    ] = "stated"
     energy_tables: Annotated[
         EnergyTables, RECORDS,
         "What to do with energies that change in time.",
@@ -234,6 +250,9 @@ class Options(TypedDict, total=False):
     background: float | Sequence[float] | None
     min_coverage: float
     min_positive: int
+    negative: Negative
+    valid_range: tuple[float, float] | ValidRange
+    zeros: Zeros
     energy_tables: EnergyTables
     split: Split
     block: str
