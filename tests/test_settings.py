@@ -56,6 +56,12 @@ TAKES_REFUSES: dict[str, tuple[dict[str, object], list[object]]] = {
     ),
     "min_coverage": ({"0": 0, "1": 1, "0.5": 0.5}, [-0.1, 1.1, "0.5", True, float("nan")]),
     "min_positive": ({"3": 3}, NO_COUNT),
+    "negative": ({"zero": "zero", "keep": "keep"}, ["mask", None]),
+    "valid_range": (
+        {"0,5": (0.0, 5.0), "ignore": "ignore"},
+        [5, (2, 1), (1,), (1, 2, 3), "12", None],
+    ),
+    "zeros": ({"missing": "missing"}, ["drop", None, True]),
     "energy_tables": ({"refuse": "refuse"}, ["mix", None]),
     "split": ({"blocks": "blocks"}, ["days", None]),
     "block": ({"9h": "9h", "orbit": "orbit"}, [5, None]),
@@ -265,7 +271,7 @@ def test_settings_survive_json():
                  resolve(DEFAULT_PRESET, {"training": "fast"})):  # fmt: skip
         assert Settings.from_dict(json.loads(json.dumps(found.as_dict()))) == found
     with pytest.raises(
-        OptionError, match="'epocs' is not a setting; the settings are background, "
+        OptionError, match="'epocs' is not a setting \\(did you mean 'epochs'\\?\\); the settings are background, "
     ):
         Settings.from_dict({"epocs": 3})
 

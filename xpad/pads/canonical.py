@@ -91,7 +91,7 @@ def located(
     static = [r for r, v in axes.items() if v.dims == (r,) and isinstance(v.data, np.ndarray)]
     # Tables first: where the bins of a static axis are put in order, a table over them follows.
     known = {TABLES[r]: v for r, v in axes.items() if r not in static}
-    flux = replace(flux, array=array.assign_coords(known))
+    flux = replace(flux, array=flux.array.assign_coords(known))
     for role in static:
         flux = _with_axis(flux, role, axes[role])
     if flux.array.sizes[PITCH_ANGLE] < 2:

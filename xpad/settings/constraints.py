@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Constraint(ABC):
@@ -146,7 +146,7 @@ class Interval(Written):
     ((1.0, 2.0), False)
     """
 
-    metavar = ("LOW", "HIGH")
+    metavar: ClassVar[Any] = ("LOW", "HIGH")
 
     def plain(self, value: Any) -> Any:
         return numbers(super().plain(value))
@@ -162,12 +162,31 @@ class Interval(Written):
     def __str__(self) -> str:
         return "a range (low, high)"
 
-    def parsed(self, text: str) -> float:
+    def parsed(self, text: str) -> Any:
         return float(text)
 
-    def read(self, text: str) -> float:
+    def read(self, text: str) -> Any:
         """One end; whether it is the lower is seen when both are there."""
         return self.parsed(text)
+
+
+@dataclass(frozen=True)
+class Span(Interval):
+    """Two numbers, the lower first; on the command line, one text with a comma.
+
+    Examples
+    --------
+    >>> Span().read("0,1e5")
+    (0.0, 100000.0)
+    """
+
+    metavar = "LOW,HIGH"
+
+    def parsed(self, text: str) -> Any:
+        return self.plain(text.split(","))
+
+    def read(self, text: str) -> Any:
+        return Written.read(self, text)
 
 
 @dataclass(frozen=True)

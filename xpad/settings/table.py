@@ -9,7 +9,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypedDict, get_args
 
 from xpad.errors import OptionError
-from xpad.settings.constraints import Between, Fluxes, Interval, Positive, Whole
+from xpad.settings.constraints import Between, Fluxes, Interval, Positive, Span, Whole
 from xpad.settings.entry import Setting, entries, with_text
 
 Normalise = Literal["max", "max_energy", "90deg"]
@@ -85,7 +85,7 @@ class Settings:
         "What a flux below zero is, as one less its background may be: missing, no flux, or kept.",
     ] = "drop"
     valid_range: Annotated[
-        tuple[float, float] | ValidRange, RECORDS, Interval(),
+        tuple[float, float] | ValidRange, RECORDS, Span(),
         "Flux outside of it is missing: as the data state it (VALIDMIN, VALIDMAX), a range in their "
         "units, or none.",
     ] = "stated"
