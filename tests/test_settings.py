@@ -271,7 +271,8 @@ def test_settings_survive_json():
                  resolve(DEFAULT_PRESET, {"training": "fast"})):  # fmt: skip
         assert Settings.from_dict(json.loads(json.dumps(found.as_dict()))) == found
     with pytest.raises(
-        OptionError, match="'epocs' is not a setting \\(did you mean 'epochs'\\?\\); the settings are background, "
+        OptionError,
+        match="'epocs' is not a setting \\(did you mean 'epochs'\\?\\); the settings are background, ",
     ):
         Settings.from_dict({"epocs": 3})
 

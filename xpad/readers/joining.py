@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 
+import numpy as np
 import xarray as xr
 
 from xpad.compute.chunks import chunk_length
-from xpad.errors import ReaderError
+from xpad.errors import ReaderError, warn
 from xpad.readers.lazy import chunked
 from xpad.readers.skipping import Skipping
+from xpad.readers.terms import Rule, Terms, differ, joint_attrs, rules
 from xpad.storage.storable import storable
 
 
@@ -61,7 +63,8 @@ def join(datasets: Sequence[xr.Dataset], paths: Sequence[str]) -> xr.Dataset:
                 f"{paths[0]} and {len(paths) - 1} more share no record dimension to be joined "
                 f"along: open them one by one."
             )
-        lazy = [chunked(_without_encoding(one), "auto", {}) for one in datasets]
+        alike = in_terms_of_the_first(datasets, paths)
+        lazy = [chunked(_without_encoding(one), "auto", {}) for one in alike]
         ordered = sorted(lazy, key=lambda one: one[dim].values[:1].tolist())
         try:
             dataset = xr.concat(
@@ -80,6 +83,51 @@ def join(datasets: Sequence[xr.Dataset], paths: Sequence[str]) -> xr.Dataset:
     dataset = _without_encoding(dataset)
     dataset.encoding["source"] = paths[0] if len(paths) == 1 else list(paths)
     return dataset
+
+
+def in_terms_of_the_first(datasets: Sequence[xr.Dataset], paths: Sequence[str]) -> list[xr.Dataset]:
+    """Datasets whose variables all have the fills, the ranges and the units of the first's."""
+    changed: list[dict[Hashable, xr.Variable]] = [{} for _ in datasets]
+    told: list[str] = []
+    for name, variable in datasets[0].variables.items():
+        holders = [n for n, one in enumerate(datasets) if name in one.variables]
+        if variable.dtype.kind not in "fiu" or len(holders) < 2:
+            continue
+        every = [datasets[n].variables[name] for n in holders]
+        found = rules(str(name), [Terms.of(v.attrs, v.encoding) for v in every],
+                      [paths[n] for n in holders])  # fmt: skip
+        attrs = joint_attrs(variable.attrs, found)
+        for n, own, rule in zip(holders, every, found, strict=True):
+            if rule is not None:
+                changed[n][name] = _by_rule(own, rule, variable)
+            if rule is not None or attrs != variable.attrs:
+                changed[n].setdefault(name, own.copy(deep=False)).attrs = attrs
+        if what := differ(found):
+            told.append(f"{what} of {name!r}")
+    if told:
+        warn(
+            f"{paths[0]} and {len(paths) - 1} more state {', '.join(told)} differently: each is cleaned "
+            "by its own and converted to the units of the first"
+        )
+    return [
+        one.assign({n: v for n, v in new.items() if n not in one.coords}).assign_coords(
+            {n: v for n, v in new.items() if n in one.coords}
+        )
+        for one, new in zip(datasets, changed, strict=True)
+    ]
+
+
+def _by_rule(variable: xr.Variable, rule: Rule, first: xr.Variable) -> xr.Variable:
+    """A variable in other terms; an axis that is the first's but for rounding is the first's."""
+    encoding = {k: v for k, v in variable.encoding.items() if k == "preferred_chunks"}
+    if variable._in_memory:
+        values = rule(variable.values)
+        if first._in_memory and first.shape == values.shape and np.allclose(values, first.values):
+            values = first.values
+        return xr.Variable(variable.dims, values, variable.attrs, encoding)
+    data = variable.chunk(encoding.get("preferred_chunks", {})).data
+    kept = data.dtype if data.dtype.kind == "f" else np.float64
+    return xr.Variable(variable.dims, data.map_blocks(rule, dtype=kept), variable.attrs, encoding)
 
 
 def _without_encoding(dataset: xr.Dataset) -> xr.Dataset:
