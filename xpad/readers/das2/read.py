@@ -304,7 +304,7 @@ def _axis(plane: Plane, path: str) -> tuple[str, NDArray, dict[str, str]]:
     return name or "y", values, attrs
 
 
-def _tags(plane: Plane) -> NDArray[np.float64]:
+def _tags(plane: Plane) -> NDArray:
     tags = plane.attrs.get("yTags")
     if tags is not None:
         return np.array([float(tag) for tag in re.split(r"[,\s]+", tags.strip(" ,\t\r\n"))])
