@@ -488,7 +488,7 @@ def test_unusual_times_are_said_once_and_kept(tmp_path: Path, epoch: NDArray, re
 # Damage -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("keep", [0.0, 0.001, 0.02, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("keep", [0.0, 0.001, 0.02, 0.1, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("settings", [{}, {"Compressed": 6}], ids=["plain", "compressed"])
 def test_truncated_file_is_named(tmp_path: Path, keep: float, settings: dict[str, Any]) -> None:
     write_day(tmp_path / "good.cdf", records=200)
@@ -505,7 +505,7 @@ def test_truncated_file_is_named(tmp_path: Path, keep: float, settings: dict[str
 def test_every_file_unreadable(tmp_path: Path) -> None:
     for name in ("a.cdf", "b.cdf"):
         write_day(tmp_path / name)
-        cut(tmp_path / name, 0.5)
+        cut(tmp_path / name, 0.5)  # beside others, a part of a file is none
     with pytest.raises(ReaderError, match=r"a\.cdf"):
         open_dataset(tmp_path / "*.cdf", on_error="skip")
 
