@@ -32,7 +32,7 @@ from helpers.cdf import (
 from numpy.typing import NDArray
 from packaging.version import Version
 
-from xpad.errors import OptionError, ReaderError, XpadWarning
+from xpad.errors import OptionError, ReaderError, XpadError, XpadWarning
 from xpad.readers import open_dataset, times
 from xpad.readers.cdf.read import read_cdf
 
@@ -466,6 +466,23 @@ def test_empty_day_among_others(tmp_path: Path) -> None:
     ds = open_dataset(tmp_path / "*.cdf")
     np.testing.assert_array_equal(ds["FEDU"], flux)
     assert open_dataset(tmp_path / "a.cdf").sizes["Epoch"] == 0
+
+
+@pytest.mark.parametrize("method", ["fit", "cluster", "check"])
+@pytest.mark.parametrize("varying", [False, True])
+def test_a_master_file_holds_no_records(tmp_path: Path, method: str, varying: bool) -> None:
+    file = File(tmp_path / "master.cdf")
+    file.add("Epoch", EPOCH, np.empty(0))
+    alpha = np.empty((0, 5), "f4") if varying else ALPHA
+    names = {"UNITS": "deg", "CATDESC": "pitch angle"}
+    names |= {"DEPEND_0": "Epoch"} if varying else {}
+    file.add("pitch_angle", REAL4, alpha, names, varying=varying)
+    axes = {"DEPEND_0": "Epoch", "DEPEND_1": "pitch_angle", "UNITS": "1/(cm^2 s sr keV)"}
+    file.add("flux", REAL4, np.empty((0, 5), "f4"), axes)
+    file.writer.close()
+    ds = open_dataset(tmp_path / "master.cdf")
+    with pytest.raises(XpadError, match=r"no (usable )?record"):
+        getattr(ds.pad, method)()
 
 
 @pytest.mark.parametrize(
