@@ -14,7 +14,9 @@ def test_wrong_options(tmp_path: Path) -> None:
     write_day(tmp_path / "a.cdf")
     with pytest.raises(OptionError, match="on_error='ignore'"):
         open_dataset(tmp_path / "a.cdf", on_error="ignore")
-    with pytest.raises(OptionError, match=r"engine='hdf4'.*use 'cdf', 'das2', 'netcdf', 'zarr'"):
+    with pytest.raises(
+        OptionError, match=r"engine='hdf4'.*use 'cdf', 'das2', 'cef', 'netcdf', 'zarr'"
+    ):
         open_dataset(tmp_path / "a.cdf", engine="hdf4")
     with pytest.raises(OptionError, match="chunks='big'"):
         open_dataset(tmp_path / "a.cdf", chunks="big")

@@ -72,13 +72,17 @@ def test_it_is_named_in_messages(toys: Path) -> None:
     (toys / "readme.txt").write_text("hello")
     (toys / "new.toy").write_text("TOYTABLE_2 0")
     (toys / "web.toy").write_text("<html>")
-    with pytest.raises(ReaderError, match=r"\(CDF, das2 stream, netCDF, Zarr store, toy table\)"):
+    with pytest.raises(
+        ReaderError, match=r"\(CDF, das2 stream, CEF, netCDF, Zarr store, toy table\)"
+    ):
         xpad.open_dataset(toys / "readme.txt")
     with pytest.raises(ReaderError, match=r"new\.toy is a toy table of version 2\."):
         xpad.open_dataset(toys / "new.toy")
     with pytest.raises(ReaderError, match=r"web\.toy is not the toy file that its name promises"):
         xpad.open_dataset(toys / "web.toy")
-    with pytest.raises(OptionError, match=r"'hdf4'.*; use 'cdf', 'das2', 'netcdf', 'zarr', 'toy'"):
+    with pytest.raises(
+        OptionError, match=r"'hdf4'.*; use 'cdf', 'das2', 'cef', 'netcdf', 'zarr', 'toy'"
+    ):
         xpad.open_dataset(toys / "a.toy", engine="hdf4")
 
 

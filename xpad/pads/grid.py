@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.errors import GridMismatchError, OptionError, RolesError, warn
+from xpad.errors import GridMismatchError, NotEnoughDataError, OptionError, RolesError, warn
 from xpad.pads.bins import bin_starts
 from xpad.pads.dims import ENERGY, PITCH_ANGLE, TABLES, Doubles, describe_axis, varies
 from xpad.pads.normalise import normalisation
@@ -82,6 +82,11 @@ def _axis_values(
     if not varies(flux, role):
         return np.asarray(flux.coords[role].values, dtype=np.float64)
     table = flux.coords[TABLES[role]]
+    if table.size == 0:
+        raise NotEnoughDataError(
+            f"the flux {flux.name} holds no records (as a master file, or an empty day): open files "
+            f"that do"
+        )
     for dim in table.dims:
         size = table.sizes[dim]
         if dim != role and size > TABLE_SAMPLE:

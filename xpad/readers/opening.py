@@ -26,10 +26,11 @@ def open_dataset(
     Parameters
     ----------
     path : str, path, or several
-        CDF files, das2 streams (``.d2s``), netCDF files (also with groups), or Zarr stores (also
-        fsspec URLs); a file, a pattern such as ``"rbspb_*.cdf"``, or a list. The format is told
-        by the content. Many files of one product become one Dataset: put in the order of their
-        first times, their records joined as they stand.
+        CDF files, das2 streams (``.d2s``), CEF files (``.cef``, ``.cef.gz``), netCDF files (also
+        with groups), or Zarr stores (also fsspec URLs); a file, a pattern such as
+        ``"rbspb_*.cdf"``, or a list. The format is told by the content. Many files
+        of one product become one Dataset: put in the order of their first times, their records
+        joined as they stand.
     variable : str or several, optional
         Keep these variables, their axes, and what else lies on the same records without an axis of
         its own (L, MLT, position…). Default: all. Asking for a variable makes it an error if one
@@ -41,7 +42,7 @@ def open_dataset(
     on_error : {"raise", "skip"}
         With "skip", files that cannot be read are left out with an `XpadWarning` and listed in
         ``attrs["xpad_skipped"]``.
-    engine : {"cdf", "das2", "netcdf", "zarr"}, optional
+    engine : {"cdf", "das2", "cef", "netcdf", "zarr"}, optional
         Read as this format, whatever the content looks like.
 
     Returns

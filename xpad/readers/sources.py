@@ -7,10 +7,10 @@ a module with its ``read``, which is imported when a file of it is first read.
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
 from typing import Protocol
 
 import xarray as xr
@@ -18,7 +18,8 @@ import xarray as xr
 from xpad.errors import OptionError, ReaderError
 from xpad.readers.paths import first_bytes, is_url
 
-_LONGEST_MAGIC = 64  # bytes
+_START = 4096  # bytes by which a format is told
+_GZIP = b"\x1f\x8b"
 
 
 class Read(Protocol):
@@ -72,6 +73,10 @@ class Source:
         How the names of such files end, in lower case.
     magic : tuple of bytes
         How such files begin.
+    words : tuple of bytes
+        Of which one stands in the first lines of such files, where these may begin with comments.
+    may_be_packed : bool
+        Whether it may be compressed with gzip.
     marks : tuple of str
         Names of which a folder of this format holds one.
     has_urls : bool
@@ -86,6 +91,8 @@ class Source:
     read: Read
     suffixes: tuple[str, ...]
     magic: tuple[bytes, ...] = ()
+    words: tuple[bytes, ...] = ()
+    may_be_packed: bool = False
     marks: tuple[str, ...] = ()
     has_urls: bool = False
     is_claimed: bool = False
@@ -93,7 +100,7 @@ class Source:
 
     def is_promised(self, path: str) -> bool:
         """Whether the name of a file ends as those of this format do."""
-        return Path(path).suffix.lower() in self.suffixes
+        return path.lower().endswith(self.suffixes)
 
     def is_kind_of_folder(self, path: str) -> bool:
         """Whether a folder is of this format."""
@@ -101,7 +108,9 @@ class Source:
 
     def is_kind_of_file(self, start: bytes) -> bool:
         """Whether a file that begins with `start` is of this format."""
-        return start.startswith(self.magic)
+        if start.startswith(_GZIP):
+            return self.may_be_packed and self.is_kind_of_file(_unpacked(start))
+        return start.startswith(self.magic) or any(word in start for word in self.words)
 
 
 @dataclass(frozen=True)
@@ -141,6 +150,15 @@ SOURCES: dict[str, Source] = {
         refused={
             b"|": "is a das2 stream of version 2.3 or later; xpad reads 2.2 (tags like [00])."
         },
+    ),
+    "cef": Source(
+        "CEF",
+        Later("xpad.readers.cef", "read_cef"),
+        suffixes=(".cef", ".cef.gz"),
+        magic=(b"FILE_NAME",),
+        words=(b"FILE_FORMAT_VERSION",),
+        may_be_packed=True,
+        is_claimed=True,
     ),
     "netcdf": Source(
         "netCDF",
@@ -223,18 +241,26 @@ def _of_folder(path: str) -> str:
 
 
 def _of_file(path: str) -> str:
-    start = first_bytes(path, _LONGEST_MAGIC)
+    start = first_bytes(path, _START)
     for name, source in SOURCES.items():
         if source.is_kind_of_file(start):
             return name
     raise ReaderError(f"{path} {_unknown(path, start)}")
 
 
+def _unpacked(start: bytes) -> bytes:
+    """Return the first bytes of what is compressed with gzip, as far as they can be made out."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(start, _START)
+    except zlib.error:
+        return b""
+
+
 def _unknown(path: str, start: bytes) -> str:
     """What to say of a file of none of the formats."""
     if not start:
         return "is empty (0 bytes): fetch it again, or leave it out."
-    if start.startswith(b"\x1f\x8b"):
+    if start.startswith(_GZIP):
         return "is compressed with gzip: unpack it with gunzip first."
     for source in SOURCES.values():
         for beginning, told in source.refused.items():

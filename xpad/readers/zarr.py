@@ -9,7 +9,9 @@ import xarray as xr
 
 from xpad.errors import ReaderError, told_as, warn
 from xpad.readers.joining import read_each
+from xpad.readers.paths import is_url
 from xpad.roles.ours import any_unfinished
+from xpad.storage.urls import lacking
 
 
 def read_zarr(
@@ -46,6 +48,9 @@ def read_zarr(
 
 
 def _open_one(path: str) -> xr.Dataset:
+    needed = lacking(path) if is_url(path) else None
+    if needed is not None:
+        raise ReaderError(f"{path} cannot be opened: {needed}.")
     options: dict[str, Any] = {"chunks": None, "cache": False, "decode_timedelta": False}
     with told_as(path, lambda error: _unreadable(path, error)):
         try:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpad.errors import OptionError, told_as
+from xpad.storage.urls import lacking
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,14 @@ def file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
     """
     from fsspec.core import url_to_fs
 
+    needed = lacking(url) if "://" in url else None
+    if needed is not None:
+        raise OptionError(f"{url} cannot be used: {needed}")
     try:
         fs, path = url_to_fs(url, **options)
     except (ImportError, ValueError, TypeError) as err:
         raise OptionError(
-            f"{url} cannot be used: {err}. For s3:// install s3fs (pip install 'xpad[s3]'), for gs:// "
-            "gcsfs; storage_options= must be what fsspec takes for it"
+            f"{url} cannot be used: {err}; storage_options= must be what fsspec takes for it"
         ) from err
     return fs, str(path)
 

@@ -32,7 +32,7 @@ from helpers.cdf import (
 from numpy.typing import NDArray
 from packaging.version import Version
 
-from xpad.errors import OptionError, ReaderError, XpadWarning
+from xpad.errors import OptionError, ReaderError, XpadError, XpadWarning
 from xpad.readers import open_dataset, times
 from xpad.readers.cdf.read import read_cdf
 
@@ -468,6 +468,23 @@ def test_empty_day_among_others(tmp_path: Path) -> None:
     assert open_dataset(tmp_path / "a.cdf").sizes["Epoch"] == 0
 
 
+@pytest.mark.parametrize("method", ["fit", "cluster", "check"])
+@pytest.mark.parametrize("varying", [False, True])
+def test_a_master_file_holds_no_records(tmp_path: Path, method: str, varying: bool) -> None:
+    file = File(tmp_path / "master.cdf")
+    file.add("Epoch", EPOCH, np.empty(0))
+    alpha = np.empty((0, 5), "f4") if varying else ALPHA
+    names = {"UNITS": "deg", "CATDESC": "pitch angle"}
+    names |= {"DEPEND_0": "Epoch"} if varying else {}
+    file.add("pitch_angle", REAL4, alpha, names, varying=varying)
+    axes = {"DEPEND_0": "Epoch", "DEPEND_1": "pitch_angle", "UNITS": "1/(cm^2 s sr keV)"}
+    file.add("flux", REAL4, np.empty((0, 5), "f4"), axes)
+    file.writer.close()
+    ds = open_dataset(tmp_path / "master.cdf")
+    with pytest.raises(XpadError, match=r"no (usable )?record"):
+        getattr(ds.pad, method)()
+
+
 @pytest.mark.parametrize(
     ("epoch", "remark"),
     [
@@ -488,7 +505,7 @@ def test_unusual_times_are_said_once_and_kept(tmp_path: Path, epoch: NDArray, re
 # Damage -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("keep", [0.0, 0.001, 0.02, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("keep", [0.0, 0.001, 0.02, 0.1, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("settings", [{}, {"Compressed": 6}], ids=["plain", "compressed"])
 def test_truncated_file_is_named(tmp_path: Path, keep: float, settings: dict[str, Any]) -> None:
     write_day(tmp_path / "good.cdf", records=200)
@@ -505,7 +522,7 @@ def test_truncated_file_is_named(tmp_path: Path, keep: float, settings: dict[str
 def test_every_file_unreadable(tmp_path: Path) -> None:
     for name in ("a.cdf", "b.cdf"):
         write_day(tmp_path / name)
-        cut(tmp_path / name, 0.5)
+        cut(tmp_path / name, 0.5)  # beside others, a part of a file is none
     with pytest.raises(ReaderError, match=r"a\.cdf"):
         open_dataset(tmp_path / "*.cdf", on_error="skip")
 

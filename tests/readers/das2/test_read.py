@@ -138,7 +138,7 @@ def test_compressed_stream_and_tags_by_interval(tmp_path: Path) -> None:
     rest = packet_header(tags='yTagInterval="10" yTagMin="5"') + text_rows()
     (tmp_path / "a.d2s").write_bytes(start + zlib.compress(rest))
     ds = open_dataset(tmp_path / "a.d2s")
-    np.testing.assert_array_equal(ds["pitch_angle"], [5.0, 15.0, 25.0])
+    np.testing.assert_array_equal(ds["y"], [5.0, 15.0, 25.0])  # degrees, of what is not said
 
 
 def test_several_planes_and_kinds_of_packets(tmp_path: Path) -> None:
@@ -194,17 +194,19 @@ def test_species_and_bands_become_variables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (stream_header()[:60], r"byte 0, the header announces \d+ bytes, 50 are left"),
+        (stream_header()[:60], r"truncated: it ends within a header \(50 of \d+ bytes\)"),
         (b"[00]00x123", "byte 0, a header should read"),
         (header("00", "<stream>"), "byte 0, the header is no XML"),
         (stream_header(), "holds no data packets"),
         (stream_header() + b":01:x", r"byte \d+, data packet b'01' before its header"),
         (stream_header() + b"garbage", r"byte \d+, a packet should start here, not b'garbage'"),
         (
-            stream_header() + packet_header() + text_rows()[:80],
-            r"byte \d+, the data packet needs 54 bytes, \d+ are left",
+            stream_header() + packet_header() + text_rows()[:57],  # of one, but for its line's end
+            r"truncated: it ends within a data packet \(53 of 54 bytes\), and holds no whole",
         ),
         (stream_header() + packet_header(encoding="ascii"), "type 'ascii' is none of"),
+        (stream_header() + packet_header(encoding="ascii0"), "type 'ascii0' is none of"),
+        (stream_header() + packet_header(tags='yTags="1,x,3"') + text_rows(), "no numbers"),
         (
             stream_header() + packet_header() + text_rows().replace(b"E+00", b"E+xx"),
             "data packet 1",
@@ -222,6 +224,155 @@ def test_malformed_stream_is_named(tmp_path: Path, data: bytes, message: str) ->
     (tmp_path / "bad.d2s").write_bytes(data)
     with pytest.raises(ReaderError, match=r"bad\.d2s.*" + message):
         open_dataset(tmp_path / "bad.d2s")
+
+
+TYPED = header(
+    "00",
+    '<stream version="2.2"><properties String:title="a sounder" double:zFill="0.0" '
+    'Datum:xTagWidth="16 s" yLabel="Frequency (s!U-1!N)" DatumRange:zRange="1 to 4 V"/></stream>',
+)
+
+
+def typed_packet(encoding: str, own: str = "") -> bytes:
+    return header(
+        "01",
+        '<packet><x type="little_endian_real8" units="us2000"></x>\n'
+        f'<yscan name="e" nitems="3" type="{encoding}" yTags="10, 20,\n 40" yUnits="Hz" '
+        f'zUnits="V/m">{own}</yscan></packet>',
+    )
+
+
+def binary_rows(dtype: str, count: int = 3) -> bytes:
+    return b"".join(
+        b":01:" + np.array([row * 1e6], "<f8").tobytes() + np.array([row, 0, 2], dtype).tobytes()
+        for row in range(count)
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "dtype"),
+    [
+        ("little_endian_real4", "<f4"),
+        ("big_endian_real4", ">f4"),
+        ("big_endian_real8", ">f8"),
+        ("sun_real8", ">f8"),
+    ],
+)
+def test_other_makers_properties_have_types_and_lengths_blanks(
+    tmp_path: Path, encoding: str, dtype: str
+) -> None:
+    own = (
+        '<properties double:fill="2.000" double:zValidMin="-5 V/m" double:zValidMax="1e3"'
+        ' zLabel="E (V m!U-1!N)"/>'
+    )
+    body = b'<comment type="taskProgress" value="32" source="x" />'
+    comment = b"[xx]" + f"{len(body):6d}".encode() + body
+    rows = binary_rows(dtype)
+    data = TYPED + b"\n" + comment + typed_packet(encoding, own) + rows[:20] + rows[20:] + comment
+    (tmp_path / "a.d2s").write_bytes(data)
+    ds = open_dataset(tmp_path / "a.d2s")
+    assert ds["e"].dims == ("time", "frequency")
+    np.testing.assert_array_equal(ds["e"], [[0, 0, 2], [1, 0, 2], [2, 0, 2]])
+    assert ds["e"].attrs["FILLVAL"] == 2.0  # of the plane, before that of the stream
+    assert (ds["e"].attrs["VALIDMIN"], ds["e"].attrs["VALIDMAX"]) == (-5.0, 1000.0)
+    assert (ds["e"].attrs["title"], ds["e"].attrs["long_name"]) == ("a sounder", "E (V m -1 )")
+    assert (ds["e"].attrs["zRange"], ds["e"].attrs["units"]) == ("1 to 4 V", "V/m")
+    assert ds["frequency"].attrs["long_name"] == "Frequency (s -1 )"
+    assert ds["time"].values[2] == np.datetime64("2000-01-01T00:00:02", "ns")
+
+
+def test_fill_of_the_stream_counts_where_the_plane_has_none(tmp_path: Path) -> None:
+    (tmp_path / "a.d2s").write_bytes(TYPED + typed_packet("sun_real4") + binary_rows(">f4"))
+    assert open_dataset(tmp_path / "a.d2s")["e"].attrs["FILLVAL"] == 0.0
+
+
+def test_a_joined_quantity_has_one_fill(tmp_path: Path) -> None:
+    for name, fill in (("a", "2"), ("b", "7")):
+        own = f'<properties double:zFill="{fill}"/>'
+        rows = binary_rows("<f4").replace(*(np.array([v], "<f4").tobytes() for v in (2, int(fill))))
+        (tmp_path / f"{name}.d2s").write_bytes(
+            TYPED + typed_packet("little_endian_real4", own) + rows
+        )
+    ds = open_dataset(tmp_path / "*.d2s")
+    assert ds["e"].attrs["FILLVAL"] == 2.0
+    assert ds["e"].values[:, 2].tolist() == [2.0] * 6
+
+
+def test_what_is_not_the_same_quantity_is_not_joined(tmp_path: Path) -> None:
+    data = header("00", "<stream/>")
+    for tag, x, units in (("01", 'units="t2000"', "V"), ("02", 'name="lon" units="deg"', "V")):
+        plane = f'<packet><x type="sun_real4" {x}/><y type="sun_real4" name="e" units="{units}"/>'
+        data += header(tag, plane + "</packet>")
+        data += f":{tag}:".encode() + np.array([1, 2], ">f4").tobytes()
+    (tmp_path / "a.d2s").write_bytes(data)
+    assert [item.dims for item in open_dataset(tmp_path / "a.d2s").values()] == [
+        ("time",),
+        ("lon",),
+    ]
+
+
+def test_a_plane_of_times_is_times(tmp_path: Path) -> None:
+    head = header(
+        "01",
+        '<packet><x type="time11" units="UTC"/><y type="time20" name="end" units="UTC"/></packet>',
+    )
+    row = b":01:2013-05-21 2013-142T00:00:00.5\n"
+    (tmp_path / "a.d2t").write_bytes(header("00", "<stream/>") + head + row)
+    ds = open_dataset(tmp_path / "a.d2t")
+    assert ds["end"].values[0] == np.datetime64("2013-05-22T00:00:00.5", "ns")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("is_text", [False, True])
+def test_a_stream_cut_anywhere_gives_only_whole_records(
+    tmp_path: Path, is_text: bool, compressed: bool
+) -> None:
+    if is_text:
+        start, rest = stream_header(), packet_header() + text_rows(count=4)
+    else:
+        start, rest = TYPED, typed_packet("big_endian_real4") + binary_rows(">f4", 4)
+    path = tmp_path / "a.d2s"
+    path.write_bytes(start + rest)
+    ((name, whole),) = open_dataset(path, chunks=None).items()
+    if compressed:
+        start = header(
+            "00", start[10:].decode().replace("<stream", '<stream compression="deflate"')
+        )
+        rest = zlib.compress(rest)
+    one = len(text_rows(count=1)) if is_text else len(binary_rows(">f4", 1))
+    first = len(start + rest) - 4 * one
+    ends = {first + row * one - blank for row in range(5) for blank in range(1 + is_text)}
+    last = 0
+    for length in range(10, len(start + rest) + 1):
+        path.write_bytes((start + rest)[:length])
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                found = open_dataset(path, chunks=None)[name]
+            except ReaderError as error:
+                assert "\n" not in str(error)  # noqa: PT017
+                assert str(path) in str(error)  # noqa: PT017
+                continue
+        records = found.sizes["time"]
+        assert records >= last
+        np.testing.assert_array_equal(found, whole[:records])
+        said = [str(one.message) for one in told]
+        assert all(f"{records} record" in one for one in said)
+        between = not compressed and length in ends
+        assert len(said) == (not between and length < len(start + rest))
+        last = records
+    assert last == 4
+
+
+def test_streams_of_other_makers(shared_data: Path) -> None:
+    voyager = open_dataset(shared_data / "das2" / "das2_ascii_input1.d2s")["e_spec"]
+    assert dict(voyager.sizes) == {"time": 1398, "frequency": 16}
+    assert voyager.attrs["FILLVAL"] == 0.0
+    galileo = open_dataset(shared_data / "das2" / "galileo_pws_sample.d2t")["electric"]
+    assert galileo.values[1, 0] == 7.273e-09
+    assert galileo["time"].values[1] == np.datetime64("1997-05-07T15:00:34.874", "ns")
+    unrolled = open_dataset(shared_data / "not_pad" / "test_sort.d2t")
+    np.testing.assert_array_equal(unrolled["amp_y"].values.ravel(), unrolled["amp"].values)
 
 
 def test_malformed_stream_is_skipped(good: Path) -> None:

@@ -12,6 +12,7 @@ https://cdf.gsfc.nasa.gov.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -41,12 +42,58 @@ _TYPES = {
     51: "CDF_CHAR",
     52: "CDF_UCHAR",
 }
+TYPE_BYTES = {
+    **dict.fromkeys((1, 11, 41, 51, 52), 1),
+    **dict.fromkeys((2, 12), 2),
+    **dict.fromkeys((4, 14, 21, 44), 4),
+    **dict.fromkeys((8, 22, 31, 33, 45), 8),
+    32: 16,
+}
 # The types of internal records.
-_R_VDR, _Z_VDR, _VXR, _VVR, _CVVR = 3, 8, 6, 7, 13
+_R_VDR, _Z_VDR, VXR, VVR, CVVR = 3, 8, 6, 7, 13
 _VARIES_WITH_RECORDS = 1  # a bit of a descriptor's flags
 _MOST_DIMENSIONS = 10  # that a CDF variable may have
 _LONGEST_DESCRIPTOR = 512  # bytes, more than one of ten dimensions has
 _LONGEST_FINGERPRINTED = 2**20  # bytes
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """Where a variable's values and attributes are found.
+
+    Attributes
+    ----------
+    index : int
+        Position of the first index (VXR) of its blocks.
+    record_bytes : int
+        The size of one record in the file.
+    number : int
+        By which attributes name it.
+    is_z : bool
+        Whether it is a zVariable; they are numbered apart.
+    """
+
+    index: int
+    record_bytes: int
+    number: int
+    is_z: bool
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a file lacks at its end.
+
+    Attributes
+    ----------
+    size, announced : int
+        Bytes that are there, and that there should be.
+    lost : int
+        Variables whose descriptors are not there, and so not even their names.
+    """
+
+    size: int
+    announced: int
+    lost: int
 
 
 @dataclass(frozen=True)
@@ -61,11 +108,16 @@ class Header:
         Of variables of one record, as far as they are stored simply: a digest of their type,
         shape, byte order and stored bytes. Where two files have the same, they have the same
         values; the reverse need not be.
+    descriptors : dict of Descriptor
+    cut : Cut or None
+        Of a file that is shorter than it says.
     """
 
     path: str
     variables: Mapping[str, VariableInfo]
     fingerprints: Mapping[str, bytes]
+    descriptors: Mapping[str, Descriptor]
+    cut: Cut | None = None
 
     @property
     def records(self) -> int:
@@ -97,6 +149,16 @@ class _Format:
         One such position.
     block : struct.Struct
         Length and kind.
+    number : int
+        Where the variable's number stands in a VDR.
+    attributes : struct.Struct
+        Of the GDR: first ADR, number of attributes.
+    adr : struct.Struct
+        Kind, next ADR, first entry, scope, number of entries, first and number of those of
+        zVariables, name.
+    entry : struct.Struct
+        Length, kind, next entry, data type, number of the variable, number of elements. After it:
+        the values.
     """
 
     cdr: struct.Struct
@@ -106,6 +168,10 @@ class _Format:
     vxr: struct.Struct
     position: struct.Struct
     block: struct.Struct
+    number: int
+    attributes: struct.Struct
+    adr: struct.Struct
+    entry: struct.Struct
 
 
 _VERSION_3 = _Format(
@@ -116,6 +182,10 @@ _VERSION_3 = _Format(
     vxr=struct.Struct(">8x i 8x i i"),
     position=struct.Struct(">q"),
     block=struct.Struct(">q i"),
+    number=68,
+    attributes=struct.Struct(">28x q 12x i"),
+    adr=struct.Struct(">8x i q q i 4x i 8x q i 8x 256s"),
+    entry=struct.Struct(">q i q 4x i i i 20x"),
 )
 _VERSION_2 = _Format(
     cdr=struct.Struct(">16x i 8x i i"),
@@ -125,12 +195,18 @@ _VERSION_2 = _Format(
     vxr=struct.Struct(">4x i 4x i i"),
     position=struct.Struct(">i"),
     block=struct.Struct(">i i"),
+    number=52,
+    attributes=struct.Struct(">16x i 8x i"),
+    adr=struct.Struct(">4x i i i i 4x i 8x i i 8x 64s"),
+    entry=struct.Struct(">i i i 4x i i i 20x"),
 )
 #: Before version 2.5, each descriptor was 128 bytes longer.
-_BEFORE_2_5 = replace(_VERSION_2, vdr=struct.Struct(">4x i i i i i 4x i 144x i 12x 64s"))
+_BEFORE_2_5 = replace(
+    _VERSION_2, vdr=struct.Struct(">4x i i i i i 4x i 144x i 12x 64s"), number=180
+)
 
 
-def read_header(path: str, stored: str | None = None) -> Header:
+def read_header(path: str, stored: str | None = None, *, may_be_cut: bool = False) -> Header:
     """Read the descriptors of all variables of one CDF file.
 
     Parameters
@@ -139,6 +215,8 @@ def read_header(path: str, stored: str | None = None) -> Header:
     stored : str, optional
         Where the file's content lies, if not at `path`: the copy of a file that was compressed as
         a whole.
+    may_be_cut : bool
+        Whether to read as much as is there of a file that is shorter than it says.
 
     Returns
     -------
@@ -154,10 +232,10 @@ def read_header(path: str, stored: str | None = None) -> Header:
         If it is damaged in another way.
     """
     with open(stored or path, "rb", buffering=0) as file:
-        return _Walk(path, file).header()
+        return Walk(path, file, may_be_cut=may_be_cut).header()
 
 
-def check_length(path: str, stored: str | None = None) -> None:
+def check_length(path: str, stored: str | None = None, size: int | None = None) -> None:
     """Compare the length of a CDF file with what its header announces.
 
     cdflib hands out zeros for what is missing at the end of a file.
@@ -166,6 +244,8 @@ def check_length(path: str, stored: str | None = None) -> None:
     ----------
     path, stored : str
         As for `read_header`.
+    size : int, optional
+        Its length at opening, if it was shorter then already.
 
     Raises
     ------
@@ -173,16 +253,18 @@ def check_length(path: str, stored: str | None = None) -> None:
         If the file is shorter.
     """
     with open(stored or path, "rb", buffering=0) as file:
-        _Walk(path, file)
+        if size is None or os.fstat(file.fileno()).st_size < size:
+            Walk(path, file)
 
 
-class _Walk:
+class Walk:
     """One walk through the descriptors of an open file."""
 
-    def __init__(self, path: str, file: BinaryIO) -> None:
+    def __init__(self, path: str, file: BinaryIO, *, may_be_cut: bool = False) -> None:
         self.path = path
         self.file = file
-        start = self._read(0, 64)
+        self.size = os.fstat(file.fileno()).st_size
+        start = self.read(0, 64)
         if len(start) < 48:
             raise ReaderError(
                 f"{path} is truncated: its {len(start)} bytes are less than the header of a CDF "
@@ -190,45 +272,59 @@ class _Walk:
             )
         self.form = _format_of(start)
         gdr_position, encoding, flags = self.form.cdr.unpack_from(start)
+        self.encoding = encoding
         self.storage = struct.pack(">ii", encoding, flags)
-        self.gdr = self._read(max(gdr_position, 0), self.form.r_sizes + 4 * _MOST_DIMENSIONS)
-        self._check_length()
+        self.gdr = self.read(max(gdr_position, 0), self.form.r_sizes + 4 * _MOST_DIMENSIONS)
+        self.announced = self._announced()
+        self.is_cut = self.announced > self.size
+        if self.is_cut and (not may_be_cut or len(self.gdr) < self.form.gdr.size):
+            raise ReaderError(
+                f"{self.path} is truncated: its header announces {self.announced} bytes, the file "
+                f"has {self.size}. Fetch it again, or pass on_error='skip'."
+            )
 
     def header(self) -> Header:
+        """Walk through the descriptors."""
         first_r, first_z, _, r_count, r_dims, z_count = self.form.gdr.unpack_from(self.gdr)
         if not r_count + z_count:
             raise ReaderError(f"{self.path} holds no variables.")
         self.r_sizes = _integers(self.gdr, self.form.r_sizes, r_dims)
         variables: dict[str, VariableInfo] = {}
         fingerprints: dict[str, bytes] = {}
+        descriptors: dict[str, Descriptor] = {}
         for first, count in ((first_r, r_count), (first_z, z_count)):
-            for name, info, fingerprint in self._descriptors(first, count):
+            for name, info, descriptor, fingerprint in self._descriptors(first, count):
                 variables[name] = info
+                descriptors[name] = descriptor
                 if fingerprint is not None:
                     fingerprints[name] = fingerprint
-        return Header(self.path, variables, fingerprints)
+        cut = None
+        if self.is_cut:
+            cut = Cut(self.size, self.announced, r_count + z_count - len(variables))
+        return Header(self.path, variables, fingerprints, descriptors, cut)
 
-    def _read(self, position: int, length: int) -> bytes:
+    def read(self, position: int, length: int) -> bytes:
+        """Return the bytes there, or as many of them as the file has."""
         self.file.seek(position)
         return self.file.read(length)
 
-    def _check_length(self) -> None:
-        size = os.fstat(self.file.fileno()).st_size
-        announced = self.file.tell() + 44
+    def is_there(self, position: int, length: int) -> bool:
+        """Whether the file has these bytes."""
+        return position > 0 and length >= 0 and position + length <= self.size
+
+    def _announced(self) -> int:
         if len(self.gdr) >= self.form.gdr.size:
-            announced = self.form.gdr.unpack_from(self.gdr)[2]
-        if announced > size:
-            raise ReaderError(
-                f"{self.path} is truncated: its header announces {announced} bytes, the file has "
-                f"{size}. Fetch it again, or pass on_error='skip'."
-            )
+            return self.form.gdr.unpack_from(self.gdr)[2]
+        return self.file.tell() + 44
 
     def _descriptors(
         self, position: int, count: int
-    ) -> Iterator[tuple[str, VariableInfo, bytes | None]]:
+    ) -> Iterator[tuple[str, VariableInfo, Descriptor, bytes | None]]:
         form = self.form
         for _ in range(count):
-            vdr = self._read(position, _LONGEST_DESCRIPTOR)
+            vdr = self.read(position, _LONGEST_DESCRIPTOR)
+            if self.is_cut and not self._is_whole(position, vdr):
+                return
             kind, following, data_type, last, index, flags, elements, name = form.vdr.unpack_from(
                 vdr
             )
@@ -254,31 +350,39 @@ class _Walk:
                     f">ii{2 * len(sizes)}i", data_type, elements, *sizes, *varies
                 )
                 fingerprint = self._fingerprint(stored_as, index)
+            (number,) = struct.unpack_from(">i", vdr, form.number)
+            record_bytes = math.prod(info.shape) * elements * TYPE_BYTES[data_type]
             yield (
                 name.rstrip(b"\0").replace(b"\0", b"").decode("latin-1").strip(),
                 info,
+                Descriptor(index, record_bytes, number, kind == _Z_VDR),
                 fingerprint,
             )
             position = following
 
+    def _is_whole(self, position: int, vdr: bytes) -> bool:
+        if len(vdr) < self.form.block.size:
+            return False
+        return self.is_there(position, self.form.block.unpack_from(vdr)[0])
+
     def _fingerprint(self, stored_as: bytes, index: int) -> bytes | None:
         """Return a digest of a variable of one record, if that lies in one block."""
         form = self.form
-        vxr = self._read(max(index, 0), 256)
+        vxr = self.read(max(index, 0), 256)
         if len(vxr) < form.vxr.size:
             return None
         kind, entries, used = form.vxr.unpack_from(vxr)
         where = form.vxr.size + 8 * entries
-        if kind != _VXR or used != 1 or not 0 < where <= len(vxr) - form.position.size:
+        if kind != VXR or used != 1 or not 0 < where <= len(vxr) - form.position.size:
             return None
         (position,) = form.position.unpack_from(vxr, where)
-        start = self._read(max(position, 0), form.block.size)
+        start = self.read(max(position, 0), form.block.size)
         if len(start) < form.block.size:
             return None
         length, kind = form.block.unpack(start)
-        if kind not in (_VVR, _CVVR) or not 0 < length < _LONGEST_FINGERPRINTED:
+        if kind not in (VVR, CVVR) or not 0 < length < _LONGEST_FINGERPRINTED:
             return None
-        block = self._read(position, length)
+        block = self.read(position, length)
         return blake2b(self.storage + stored_as + block, digest_size=32).digest()
 
 

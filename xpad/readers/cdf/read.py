@@ -23,6 +23,7 @@ from xarray.core import indexing
 from xpad.compute.chunks import chunk_length
 from xpad.compute.times import warn_of_unusual_times
 from xpad.errors import ReaderError, warn
+from xpad.readers.cdf.cut import Remains, missing_value, remains
 from xpad.readers.cdf.header import Header, read_header
 from xpad.readers.cdf.layout import Entry, Layout, attributes, lay_out
 from xpad.readers.cdf.records import named_errors, read_records
@@ -69,12 +70,17 @@ def read_cdf(
     Raises
     ------
     ReaderError
-        If a file is not a CDF file, or is truncated or damaged; if a variable that was asked for
-        is missing; if two files have axes of different lengths.
+        If a file is not a CDF file, or is damaged, or truncated and one of several; if a variable
+        that was asked for is missing; if two files have axes of different lengths.
+
+    Warns
+    -----
+    XpadWarning
+        Of a single file that is truncated: what is whole is read, and what is not is named.
     """
     skipping = Skipping(paths, on_error)
     asked = [variable] if isinstance(variable, str) else list(variable or [])
-    template, names, global_attrs = _template(paths, skipping)
+    template, names, global_attrs, left = _template(paths, skipping)
     layout = lay_out(template.variables, names)
     _select(layout, names, asked, drop_variables, template.path)
 
@@ -82,14 +88,16 @@ def read_cdf(
     known: Known = {}
     for path in paths:
         with skipping.tolerate(path):
-            found.add(scan_file(path, layout, known))
+            found.add(scan_file(path, layout, known, left))
     skipping.require_some()
     scans, record_times = found.in_time_order()
     _leave_out_faulty(layout, scans, asked)
 
-    dataset = _assemble(layout, names, scans, record_times)
+    dataset = _assemble(layout, names, scans, record_times, left)
     dataset.attrs = {**global_attrs, **dataset.attrs}
     skipping.tell(dataset)
+    if left is not None:
+        warn(left.told)
     _warn_of_packed_files(scans)
     records = [dim for dim in layout.epochs if dim in dataset.indexes]
     warn_of_unusual_times({dim: dataset.indexes[dim].to_numpy() for dim in records})
@@ -101,15 +109,16 @@ def read_cdf(
 
 def _template(
     paths: Sequence[str], skipping: Skipping
-) -> tuple[Header, dict[str, dict[str, Any]], dict[str, Any]]:
-    """Return the header and the attributes of the first file that is typical.
+) -> tuple[Header, Mapping[str, Mapping[str, Any]], Mapping[str, Any], Remains | None]:
+    """Return the header and the attributes of the first file that is typical, and what is cut.
 
-    A file of one record, or none, does not show which variables change in time.
+    A file of one record, or none, does not show which variables change in time. A file that is cut
+    is read as far as it goes if it is the only one: beside others, it is one that cannot be read.
     """
     best: Header | None = None
     for path in paths:
         with skipping.tolerate(path):
-            header = _header(path)
+            header = _header(path, may_be_cut=len(paths) == 1)
             if best is None or header.records > best.records:
                 best = header
         if best is not None and best.records > 1:
@@ -117,12 +126,15 @@ def _template(
     if best is None:
         best = _header(paths[0])
     with named_errors(best.path), uncompressed(best.path) as stored:
-        return best, *_all_attributes(best, stored)
+        if best.cut is None:
+            return best, *_all_attributes(best, stored), None
+        left = remains(best, stored)
+        return left.header, left.attrs, left.global_attrs, left
 
 
-def _header(path: str) -> Header:
+def _header(path: str, *, may_be_cut: bool = False) -> Header:
     with named_errors(path), uncompressed(path) as stored:
-        return read_header(path, stored)
+        return read_header(path, stored, may_be_cut=may_be_cut)
 
 
 def _all_attributes(
@@ -237,6 +249,7 @@ def _assemble(
     attrs: Mapping[str, Mapping[str, Any]],
     scans: Sequence[Scan],
     record_times: Mapping[str, NDArray],
+    left: Remains | None,
 ) -> xr.Dataset:
     paths = tuple(scan.path for scan in scans)
     ends = {dim: np.cumsum([scan.counts[dim] for scan in scans]) for dim in layout.epochs}
@@ -256,6 +269,9 @@ def _assemble(
             data = pd.Index(record_times[name], copy=False)
         else:
             read = functools.partial(read_records, variable=name, info=entry.info)
+            if left is not None:
+                missing = missing_value(entry.info, own_attrs[name])
+                read = functools.partial(read, whole=left.wholes[name], missing=missing)
             shape = (int(ends[entry.record][-1]), *entry.info.shape)
             dtype = _common_dtype(name, entry, scans)
             data = _lazy(RecordArray(read, paths, ends[entry.record], shape, dtype))

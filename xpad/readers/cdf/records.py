@@ -12,12 +12,22 @@ from numpy.typing import NDArray
 
 from xpad.errors import ReaderError, told_as
 from xpad.readers import times
+from xpad.readers.cdf.cut import Whole
 from xpad.readers.cdf.header import check_length
 from xpad.readers.cdf.layout import VariableInfo
 from xpad.readers.cdf.unpacked import uncompressed
 
 
-def read_records(path: str, start: int, stop: int, *, variable: str, info: VariableInfo) -> NDArray:
+def read_records(
+    path: str,
+    start: int,
+    stop: int,
+    *,
+    variable: str,
+    info: VariableInfo,
+    whole: Whole | None = None,
+    missing: Any = None,
+) -> NDArray:
     """Read records of one variable from one file.
 
     Parameters
@@ -28,6 +38,10 @@ def read_records(path: str, start: int, stop: int, *, variable: str, info: Varia
     variable : str
     info : VariableInfo
         What the header said at opening.
+    whole : Whole, optional
+        The records that are there, of a file that is cut.
+    missing
+        What the others are set to.
 
     Returns
     -------
@@ -42,10 +56,24 @@ def read_records(path: str, start: int, stop: int, *, variable: str, info: Varia
     from cdflib import CDF
 
     with named_errors(path, variable), uncompressed(path) as stored:
-        check_length(path, stored)
+        check_length(path, stored, whole.size if whole else None)
         cdf = CDF(stored, string_encoding="latin-1")
-        values = values_of(cdf, variable, startrec=start, endrec=stop - 1)
-    return decoded(values, info, stop - start, path, variable)
+        if whole is None:
+            values = values_of(cdf, variable, startrec=start, endrec=stop - 1)
+            return decoded(values, info, stop - start, path, variable)
+        out = np.full((stop - start, *info.shape), missing, info.dtype)
+        there = min(stop, whole.records)
+        first, last = whole.block if there > whole.block[0] >= 0 else (there, there - 1)
+        if min(first, there) > start:
+            values = values_of(cdf, variable, startrec=start, endrec=first - 1)
+            out[: first - start] = decoded(values, info, first - start, path, variable)
+        if last >= first and there > start:
+            # Of the block in which the file ends, cdflib gets the records right if asked for all.
+            values = values_of(cdf, variable, startrec=first, endrec=last)
+            block = decoded(values, info, last + 1 - first, path, variable)
+            low = max(start, first)
+            out[low - start : there - start] = block[low - first : there - first]
+        return out
 
 
 def values_of(cdf: Any, variable: str, **records: int) -> Any:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xpad.readers.cdf.cut import Remains
 from xpad.readers.cdf.header import read_header
 from xpad.readers.cdf.layout import Entry, Layout, VariableInfo
-from xpad.readers.cdf.records import decoded, lent, named_errors, values_of
+from xpad.readers.cdf.records import decoded, lent, named_errors, read_records, values_of
 
 
 class GrowingArray:
@@ -94,7 +95,7 @@ class Scan:
     is_packed: bool
 
 
-def scan_file(path: str, layout: Layout, known: Known) -> Scan:
+def scan_file(path: str, layout: Layout, known: Known, remains: Remains | None = None) -> Scan:
     """Read the header, the times and the static variables of one file.
 
     Parameters
@@ -105,6 +106,8 @@ def scan_file(path: str, layout: Layout, known: Known) -> Scan:
     known : dict
         Static variables of the files before, which are added to: what has been read once is not
         read, and not held, again.
+    remains : Remains, optional
+        Of a file that is cut.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def scan_file(path: str, layout: Layout, known: Known) -> Scan:
 
     with lent(path) as stored:
         with named_errors(path):
-            header = read_header(path, stored)
+            header = remains.header if remains else read_header(path, stored)
             cdf = CDF(stored, string_encoding="latin-1")
         variables = header.variables
         counts = {dim: _count(dim, layout, variables) for dim in layout.epochs}
@@ -131,6 +134,9 @@ def scan_file(path: str, layout: Layout, known: Known) -> Scan:
                 info = variables[name]  # files may count time in different ways
             if records == 0:
                 return np.empty((0, *info.shape), dtype=info.dtype)
+            if remains is not None and records is not None:
+                whole = remains.wholes[name]
+                return read_records(path, 0, records, variable=name, info=info, whole=whole)
             with named_errors(path, name):
                 values = values_of(cdf, name)
                 if records is None and variables[name].varying:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,9 +20,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.errors import ReaderError
+from xpad.errors import ReaderError, warn
 from xpad.readers import times
-from xpad.readers.das2.stream import _BINARY, Packets, Plane, _packets
+from xpad.readers.das2.stream import _BINARY, Packets, Plane, read_stream
 from xpad.readers.skipping import Skipping
 from xpad.storage.storable import storable
 
@@ -61,7 +62,7 @@ class Quantity:
     values : numpy.ndarray
         (records,) or (records, items).
     axis : tuple or None
-        Name, values and units of the second dimension.
+        Name, values and attributes of the second dimension.
     attrs : dict
     """
 
@@ -69,7 +70,7 @@ class Quantity:
     x: NDArray
     x_name: str
     values: NDArray
-    axis: tuple[str, NDArray, str] | None
+    axis: tuple[str, NDArray, dict[str, str]] | None
     attrs: dict[str, Any]
 
     @property
@@ -77,11 +78,12 @@ class Quantity:
         """What two quantities share that are the same one at other times."""
         axis = None
         if self.axis is not None:
-            axis = (self.axis[0], self.axis[1].tobytes(), self.axis[2])
+            axis = (self.axis[0], self.axis[1].tobytes(), self.axis[2].get("units"))
         bounds = self.attrs.get("energy_bounds")
         band = tuple(bounds) if bounds is not None else None
         title = None if band is not None else self.attrs.get("TITLE")
-        return self.name, self.attrs.get("species"), band, title, axis
+        units = self.attrs.get("units")
+        return self.name, self.x_name, units, self.attrs.get("species"), band, title, axis
 
 
 def read_das2(
@@ -117,6 +119,11 @@ def read_das2(
     ------
     ReaderError
         If a stream is malformed; it names the file and the position in bytes.
+
+    Warns
+    -----
+    XpadWarning
+        Of a file that ends within a packet: what is whole before that is read.
     """
     skipping = Skipping(paths, on_error)
     quantities: list[Quantity] = []
@@ -150,11 +157,17 @@ def _quantities(path: str) -> Iterator[Quantity]:
             data = file.read()
     except OSError as error:
         raise ReaderError(f"{path} cannot be opened: {error.strerror or error}.") from error
-    packets = _packets(data, path)
-    if not packets:
+    stream = read_stream(data, path)
+    if not stream.packets:
         raise ReaderError(f"{path} holds no data packets (no header [01] in {len(data)} bytes).")
-    for kind in packets:
+    for kind in stream.packets:
         yield from _decode(kind, path)
+    if stream.short:
+        records = sum(len(kind.rows) for kind in stream.packets)
+        warn(
+            f"{path} is truncated: it ends {stream.short}. What is whole before that is read, "
+            f"{records} record{'s' * (records != 1)}; fetch it again for the rest."
+        )
 
 
 # Decoding ---------------------------------------------------------------------------------------
@@ -192,7 +205,9 @@ def _numbers(table: NDArray[np.uint8], plane: Plane, path: str) -> NDArray:
         return contiguous.view(dtype).astype(dtype.newbyteorder("="))
     text = contiguous.view(f"S{plane.width}")
     if plane.encoding.startswith("time"):
-        return text
+        if plane.kind == "x":
+            return text
+        return _parse_times(text.ravel(), path).reshape(text.shape)
     try:
         return text.astype("f8")
     except ValueError as error:
@@ -266,29 +281,43 @@ def _parse_times(values: NDArray, path: str) -> NDArray[np.datetime64]:
     return out
 
 
-def _axis(plane: Plane, path: str) -> tuple[str, NDArray, str]:
-    """Return name, values and units of the second dimension of a yscan."""
+def _axis(plane: Plane, path: str) -> tuple[str, NDArray, dict[str, str]]:
+    """Return name, values and attributes of the second dimension of a yscan."""
     units = plane.attrs.get("yUnits", "")
     described = plane.properties.get("DEPEND_1") or plane.properties.get("yLabel") or ""
     name = re.sub(r"\W+", "_", re.sub(r"[\[(].*", "", described).strip()).strip("_").lower()
     if units.lower() in _ENERGY_UNITS:
         name = "energy"
-    elif "pitch" in name or (not name and units.lower() in ("deg", "degrees")):
+    elif "pitch" in name:
         name = "pitch_angle"
-    tags = plane.attrs.get("yTags")
-    if tags is not None:
-        values = np.array([float(tag) for tag in re.split(r"[,\s]+", tags.strip(" ,"))])
-    else:
-        step = float(plane.attrs.get("yTagInterval", "1"))
-        last = plane.attrs.get("yTagMax")
-        before = (plane.items - 1) * step
-        default = float(last) - before if last is not None and "yTagInterval" in plane.attrs else 0
-        values = float(plane.attrs.get("yTagMin", default)) + step * np.arange(plane.items)
+    try:
+        values = _tags(plane)
+    except ValueError as error:
+        raise ReaderError(f"{path}: the y tags of a yscan are no numbers ({error}).") from error
     if len(values) != plane.items:
         raise ReaderError(
             f"{path}: a yscan has nitems={plane.items} but {len(values)} values in yTags."
         )
-    return name or "y", values, units
+    attrs = {"UNITS": units, "units": units} if units else {}
+    if described:
+        attrs["long_name"] = _plain(described)
+    return name or "y", values, attrs
+
+
+def _tags(plane: Plane) -> NDArray:
+    tags = plane.attrs.get("yTags")
+    if tags is not None:
+        return np.array([float(tag) for tag in re.split(r"[,\s]+", tags.strip(" ,\t\r\n"))])
+    step = float(plane.attrs.get("yTagInterval", "1"))
+    last = plane.attrs.get("yTagMax")
+    before = (plane.items - 1) * step
+    default = float(last) - before if last is not None and "yTagInterval" in plane.attrs else 0
+    return float(plane.attrs.get("yTagMin", default)) + step * np.arange(plane.items)
+
+
+def _plain(label: str) -> str:
+    """Return a label without the marks that raise and lower letters (``m!U-1!N``)."""
+    return " ".join(re.sub(r"![A-Za-z]", " ", label).split())
 
 
 def _name(plane: Plane, number: int, planes: int) -> str:
@@ -305,20 +334,36 @@ def _attrs(plane: Plane) -> dict[str, Any]:
     units = plane.attrs.get("zUnits") or plane.attrs.get("units") or properties.get("UNITS", "")
     if units:
         attrs["UNITS"] = attrs["units"] = units
-    for key in ("FILL_VALUE", f"{plane.kind[-1] if plane.kind != 'yscan' else 'z'}Fill"):
-        if key in properties and _is_number(properties[key].encode()):
-            attrs["FILLVAL"] = float(properties[key])
-            break
+    letter = "y" if plane.kind == "y" else "z"
+    limits = {
+        "FILLVAL": ("FILL_VALUE", f"{letter}Fill", "fill"),
+        "VALIDMIN": (f"{letter}ValidMin", "validMin"),
+        "VALIDMAX": (f"{letter}ValidMax", "validMax"),
+    }
+    for attribute, keys in limits.items():
+        limit = _nearest_number(properties, keys)
+        if limit is not None:
+            attrs[attribute] = limit
     title = properties.get("TITLE") or properties.get("title") or ""
     found = _BAND.search(title)
     if found:
         attrs["species"] = found[1]
         attrs["energy_bounds"] = [float(found[2]), float(found[3])]
         attrs["energy_units"] = found[4]
-    label = properties.get("LABEL") or properties.get("zLabel") or properties.get("yLabel")
+    label = properties.get("LABEL") or properties.get(f"{letter}Label")
     if label:
-        attrs["long_name"] = " ".join(re.sub(r"![A-Za-z]", " ", label).split())
+        attrs["long_name"] = _plain(label)
     return attrs
+
+
+def _nearest_number(properties: ChainMap[str, str], keys: Iterable[str]) -> float | None:
+    """Return a property of the plane, else of its packet, else of the stream; without its unit."""
+    for own in properties.maps:
+        for key in keys:
+            first = own.get(key, "").split()[:1]
+            if first and _is_number(first[0].encode()):
+                return float(first[0])
+    return None
 
 
 # The Dataset ------------------------------------------------------------------------------------
@@ -335,10 +380,18 @@ def _joined(quantities: Iterable[Quantity]) -> list[Quantity]:
         joined = replace(
             ordered[0],
             x=np.concatenate([one.x for one in ordered]),
-            values=np.concatenate([one.values for one in ordered]),
+            values=np.concatenate([_with_fill_of(ordered[0], one) for one in ordered]),
         )
         out.append(joined)
     return out
+
+
+def _with_fill_of(first: Quantity, one: Quantity) -> NDArray:
+    """Return the values of `one`, its fill value replaced by that of `first`."""
+    fill, own = (quantity.attrs.get("FILLVAL", -1e31) for quantity in (first, one))
+    if own == fill or one.values.dtype.kind != "f":
+        return one.values
+    return np.where(one.values == one.values.dtype.type(own), fill, one.values)
 
 
 def _dataset(quantities: Sequence[Quantity]) -> xr.Dataset:
@@ -353,8 +406,7 @@ def _dataset(quantities: Sequence[Quantity]) -> xr.Dataset:
         attrs["DEPEND_0"] = record
         dims = [record]
         if quantity.axis is not None:
-            axis, values, units = quantity.axis
-            axis_attrs = {"UNITS": units, "units": units} if units else {}
+            axis, values, axis_attrs = quantity.axis
             dims.append(_place(coordinates, axis, suffix, values, axis_attrs))
             attrs["DEPEND_1"] = dims[1]
         variables[name] = xr.Variable(dims, quantity.values, attrs)
