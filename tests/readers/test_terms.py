@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 import xpad
 from xpad.errors import ReaderError, XpadWarning
 from xpad.readers.terms import Rule, Terms, rules
+from xpad.simulation import to_cdf
 
 KEV, MEV = "1/(cm^2 s sr keV)", "cm!E-2!N s!E-1!N sr!E-1!N MeV!E-1!N"
 
 
 def day(number, unit="MeV", fill=-1e31, top=None):
     """A day of the simulation in other terms, and the same with NaN for what is missing."""
-    ds = xpad.simulate(days=0.05, seed=number)[["FEDU", "L"]]
+    ds = xpad.simulate(days=0.05, seed=number)
     ds = ds.assign_coords(Epoch=ds.Epoch + np.timedelta64(number, "D"))
     per = {"MeV": (1, MEV), "keV": (1000, KEV)}[unit]
     attrs = ds.FEDU.attrs | {"FILLVAL": fill, "UNITS": per[1], "units": per[1]}
@@ -32,16 +33,21 @@ def day(number, unit="MeV", fill=-1e31, top=None):
     return ds.assign(FEDU=flux).assign_coords(FEDU_Energy=energy), clean
 
 
-def opened(tmp_path, *days, suffix="nc"):
+EVERY = pytest.mark.parametrize("suffix", ["nc", "zarr", "cdf"])
+
+
+def opened(tmp_path, *days, suffix):
     for number, one in enumerate(days):
-        if suffix == "nc":
+        if suffix == "cdf":
+            to_cdf(one, tmp_path)
+        elif suffix == "nc":
             one.to_netcdf(tmp_path / f"{number}.nc")
         else:
             one.to_zarr(tmp_path / f"{number}.zarr", consolidated=False)
     return xpad.open_dataset(str(tmp_path / f"*.{suffix}"))
 
 
-@pytest.mark.parametrize("suffix", ["nc", "zarr"])
+@EVERY
 def test_fills_of_each_file_are_its_own(tmp_path, suffix):
     one, clean_one = day(0)
     two, clean_two = day(1, fill=99999.0)
@@ -51,7 +57,8 @@ def test_fills_of_each_file_are_its_own(tmp_path, suffix):
     np.testing.assert_array_equal(found, np.concatenate([clean_one, clean_two]))
 
 
-def test_what_is_a_fill_in_one_file_may_be_flux_in_the_other(tmp_path):
+@EVERY
+def test_what_is_a_fill_in_one_file_may_be_flux_in_the_other(tmp_path, suffix):
     one, clean = day(0)
     place = np.unravel_index(int(np.nanargmax(clean.values)), clean.shape)
     values = one.FEDU.values.copy()
@@ -59,39 +66,43 @@ def test_what_is_a_fill_in_one_file_may_be_flux_in_the_other(tmp_path):
     one = one.assign(FEDU=one.FEDU.copy(data=values))
     two, _ = day(1, fill=99999.0)
     with pytest.warns(XpadWarning):
-        ds = opened(tmp_path, one, two)
+        ds = opened(tmp_path, one, two, suffix=suffix)
     assert int((ds.pad.flux == 99999).sum()) == 1
 
 
-def test_units_of_each_file_are_converted(tmp_path):
+@EVERY
+def test_units_of_each_file_are_converted(tmp_path, suffix):
     one, clean_one = day(0)
     two, clean_two = day(1, unit="keV")
     with pytest.warns(XpadWarning, match="units of 'FEDU'"):
-        ds = opened(tmp_path, one, two)
+        ds = opened(tmp_path, one, two, suffix=suffix)
     assert ds.pad.flux.units == MEV
     np.testing.assert_array_equal(ds.FEDU_Energy, one.FEDU_Energy)
     found = ds.pad.flux.transpose(..., "pitch_angle", "energy").values
     np.testing.assert_allclose(found, np.concatenate([clean_one, clean_two]), rtol=1e-5)
 
 
-def test_units_of_other_kinds_are_refused(tmp_path):
+@EVERY
+def test_units_of_other_kinds_are_refused(tmp_path, suffix):
     one, two = day(0)[0], day(1)[0]
     two.FEDU.attrs.update(units="keV/(cm^2 s sr keV)", UNITS="keV/(cm^2 s sr keV)")
-    with pytest.raises(ReaderError, match="'FEDU' is in .* cannot be converted.*drop_variables"):
-        opened(tmp_path, one, two)
+    with pytest.raises(ReaderError, match=r"'FEDU' is in .* cannot be converted.*drop_variables"):
+        opened(tmp_path, one, two, suffix=suffix)
 
 
-def test_ranges_of_each_file_are_its_own(tmp_path):
+@EVERY
+def test_ranges_of_each_file_are_its_own(tmp_path, suffix):
     one, clean_one = day(0, top=1e4)
     two, clean_two = day(1, top=1e5)
     with pytest.warns(XpadWarning, match="valid range"):
-        ds = opened(tmp_path, one, two)
+        ds = opened(tmp_path, one, two, suffix=suffix)
     found = ds.pad.flux.transpose(..., "pitch_angle", "energy").values
     np.testing.assert_array_equal(found, np.concatenate([clean_one, clean_two]))
 
 
-def test_the_same_terms_change_nothing(tmp_path):
-    ds = opened(tmp_path, day(0)[0], day(1)[0])
+@EVERY
+def test_the_same_terms_change_nothing(tmp_path, suffix):
+    ds = opened(tmp_path, day(0)[0], day(1)[0], suffix=suffix)
     assert ds.FEDU.dtype == np.float32
     assert not ds.FEDU.isnull().any()
 

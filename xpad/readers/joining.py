@@ -11,7 +11,7 @@ from xpad.compute.chunks import chunk_length
 from xpad.errors import ReaderError, warn
 from xpad.readers.lazy import chunked
 from xpad.readers.skipping import Skipping
-from xpad.readers.terms import Rule, Terms, differ, joint_attrs, rules
+from xpad.readers.terms import Rule, Terms, differ, different, joint_attrs, rules
 from xpad.storage.storable import storable
 
 
@@ -105,10 +105,7 @@ def in_terms_of_the_first(datasets: Sequence[xr.Dataset], paths: Sequence[str]) 
         if what := differ(found):
             told.append(f"{what} of {name!r}")
     if told:
-        warn(
-            f"{paths[0]} and {len(paths) - 1} more state {', '.join(told)} differently: each is cleaned "
-            "by its own and converted to the units of the first"
-        )
+        warn(different(told, len(paths), paths[0]))
     return [
         one.assign({n: v for n, v in new.items() if n not in one.coords}).assign_coords(
             {n: v for n, v in new.items() if n in one.coords}

@@ -77,6 +77,7 @@ class Rule:
     factor: float
 
     def __call__(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Bring values to the terms of the others."""
         values = np.asarray(values)
         floats = values if values.dtype.kind == "f" else values.astype(np.float64)
         missing = np.zeros(values.shape, dtype=bool)
@@ -133,6 +134,14 @@ def differ(found: Sequence[Rule | None]) -> str:
         "units": any(r is not None and r.factor != 1 for r in found),
     }
     return " and ".join(name for name, there in parts.items() if there)
+
+
+def different(parts: Sequence[str], files: int, first: str) -> str:
+    """What to say of files that state something differently."""
+    return (
+        f"{first} and {files - 1} more state {', '.join(parts)} differently: each is cleaned by its own "
+        "and converted to the units of the first"
+    )
 
 
 def _factor(name: str, own: Terms, first: Terms, path: str, first_path: str) -> float:

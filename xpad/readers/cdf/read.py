@@ -23,14 +23,16 @@ from xarray.core import indexing
 from xpad.compute.chunks import chunk_length
 from xpad.compute.times import warn_of_unusual_times
 from xpad.errors import ReaderError, warn
+from xpad.readers.cdf.attributes import TERMS, read_terms
 from xpad.readers.cdf.cut import Remains, missing_value, remains
 from xpad.readers.cdf.header import Header, read_header
 from xpad.readers.cdf.layout import Entry, Layout, attributes, lay_out
 from xpad.readers.cdf.records import named_errors, read_records
 from xpad.readers.cdf.scan import Known, Scan, Scans, same, scan_file
 from xpad.readers.cdf.unpacked import uncompressed
-from xpad.readers.lazy import RecordArray, TableArray
+from xpad.readers.lazy import ReadRecords, RecordArray, TableArray
 from xpad.readers.skipping import Skipping
+from xpad.readers.terms import Rule, Terms, differ, different, joint_attrs, rules
 from xpad.storage.storable import storable
 
 _log = logging.getLogger("xpad.readers.cdf.read")
@@ -84,16 +86,18 @@ def read_cdf(
     layout = lay_out(template.variables, names)
     _select(layout, names, asked, drop_variables, template.path)
 
+    terms = _terms(template) if len(paths) > 1 else None
     found = Scans()
     known: Known = {}
     for path in paths:
         with skipping.tolerate(path):
-            found.add(scan_file(path, layout, known, left))
+            found.add(scan_file(path, layout, known, left, terms))
     skipping.require_some()
     scans, record_times = found.in_time_order()
     _leave_out_faulty(layout, scans, asked)
 
-    dataset = _assemble(layout, names, scans, record_times, left)
+    ruled = _rules(template.path, layout, names, scans)
+    dataset = _assemble(layout, names, scans, record_times, left, ruled)
     dataset.attrs = {**global_attrs, **dataset.attrs}
     skipping.tell(dataset)
     if left is not None:
@@ -241,6 +245,63 @@ def _leave_out_faulty(layout: Layout, scans: Sequence[Scan], asked: Sequence[str
         del layout.entries[name]
 
 
+# Terms ------------------------------------------------------------------------------------------
+
+
+def _terms(template: Header) -> dict[str, dict[str, Any]]:
+    """What the first file states of its variables."""
+    with named_errors(template.path), uncompressed(template.path) as stored:
+        return read_terms(template.path, stored, template.descriptors)
+
+
+def _rules(
+    path: str,
+    layout: Layout,
+    attrs: Mapping[str, Mapping[str, Any]],
+    scans: Sequence[Scan],
+) -> dict[str, Sequence[Rule | None]]:
+    """By variable, how the values of each file come to the terms of the first; static ones do here."""
+    told: list[str] = []
+    found: dict[str, Sequence[Rule | None]] = {}
+    for name in dict.fromkeys(name for scan in scans for name in scan.terms):
+        first = attrs.get(name, {})
+        rest = {key: value for key, value in first.items() if key not in TERMS}
+        each = [Terms.of(rest | dict(s.terms[name]) if name in s.terms else first) for s in scans]
+        every = rules(name, [Terms.of(first), *each], [path, *(scan.path for scan in scans)])[1:]
+        if all(rule is None for rule in every):
+            continue
+        told.append(f"{differ(every)} of {name!r}")
+        if layout.entries[name].record is None:
+            _convert_static(name, every, scans)
+        else:
+            found[name] = every
+    if told:
+        warn(different(told, len(scans), path))
+    return found
+
+
+def _convert_static(name: str, every: Sequence[Rule | None], scans: Sequence[Scan]) -> None:
+    """Convert an axis; what is another file's but for rounding is that file's."""
+    first = next((s.static[name] for s, rule in zip(scans, every, strict=True) if not rule), None)
+    for scan, rule in zip(scans, every, strict=True):
+        if rule is not None:
+            values = rule(scan.static[name])
+            near = first is not None and np.allclose(values, first, equal_nan=True)
+            scan.static[name] = first if near and first is not None else values
+
+
+class ByRule:
+    """Reads records of a file, and brings them to the terms of the others."""
+
+    def __init__(self, read: ReadRecords, by_path: Mapping[str, Rule | None]) -> None:
+        self.read, self.by_path = read, by_path
+
+    def __call__(self, path: str, start: int, stop: int) -> NDArray:
+        """Records start…stop of a file."""
+        values, rule = self.read(path, start, stop), self.by_path[path]
+        return values if rule is None else rule(values)
+
+
 # The Dataset ------------------------------------------------------------------------------------
 
 
@@ -250,10 +311,13 @@ def _assemble(
     scans: Sequence[Scan],
     record_times: Mapping[str, NDArray],
     left: Remains | None,
+    ruled: Mapping[str, Sequence[Rule | None]],
 ) -> xr.Dataset:
     paths = tuple(scan.path for scan in scans)
     ends = {dim: np.cumsum([scan.counts[dim] for scan in scans]) for dim in layout.epochs}
-    own_attrs = {name: dict(attrs.get(name, {})) for name in layout.entries}
+    own_attrs = {
+        name: joint_attrs(attrs.get(name, {}), ruled.get(name, ())) for name in layout.entries
+    }
     tables = _make_changing_axes_vary(layout, own_attrs, scans)
     lengths = {dim: _chunk_length(dim, layout, scans) for dim in layout.epochs}
 
@@ -268,12 +332,16 @@ def _assemble(
         elif entry.record == name:
             data = pd.Index(record_times[name], copy=False)
         else:
-            read = functools.partial(read_records, variable=name, info=entry.info)
+            how: dict[str, Any] = {"variable": name, "info": entry.info}
             if left is not None:
                 missing = missing_value(entry.info, own_attrs[name])
-                read = functools.partial(read, whole=left.wholes[name], missing=missing)
+                how |= {"whole": left.wholes[name], "missing": missing}
+            read: ReadRecords = functools.partial(read_records, **how)
             shape = (int(ends[entry.record][-1]), *entry.info.shape)
             dtype = _common_dtype(name, entry, scans)
+            if name in ruled:
+                dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+                read = ByRule(read, dict(zip(paths, ruled[name], strict=True)))
             data = _lazy(RecordArray(read, paths, ends[entry.record], shape, dtype))
         found = attributes(entry.info, own_attrs[name])
         variables[name] = xr.Variable(dims, data, found)

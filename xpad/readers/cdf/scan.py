@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xpad.readers.cdf.attributes import read_terms
 from xpad.readers.cdf.cut import Remains
 from xpad.readers.cdf.header import read_header
 from xpad.readers.cdf.layout import Entry, Layout, VariableInfo
@@ -83,6 +84,8 @@ class Scan:
         Of the variables whose dtype is not the first file's.
     is_packed : bool
         Whether the file is compressed as a whole.
+    terms : dict of dict
+        Attributes (`TERMS`) of the variables of which the file states others than the first file.
     """
 
     path: str
@@ -93,9 +96,16 @@ class Scan:
     faults: Mapping[str, str]
     dtypes: Mapping[str, np.dtype]
     is_packed: bool
+    terms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def scan_file(path: str, layout: Layout, known: Known, remains: Remains | None = None) -> Scan:
+def scan_file(
+    path: str,
+    layout: Layout,
+    known: Known,
+    remains: Remains | None = None,
+    terms: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Scan:
     """Read the header, the times and the static variables of one file.
 
     Parameters
@@ -108,6 +118,8 @@ def scan_file(path: str, layout: Layout, known: Known, remains: Remains | None =
         read, and not held, again.
     remains : Remains, optional
         Of a file that is cut.
+    terms : mapping, optional
+        What the first file states of each variable, to be compared.
 
     Returns
     -------
@@ -127,6 +139,15 @@ def scan_file(path: str, layout: Layout, known: Known, remains: Remains | None =
         variables = header.variables
         counts = {dim: _count(dim, layout, variables) for dim in layout.epochs}
         faults, dtypes = _compare(layout, variables, counts)
+        other_terms = {}
+        if terms is not None:
+            with named_errors(path):
+                own = read_terms(path, stored, header.descriptors)
+            other_terms = {
+                name: own[name]
+                for name, entry in layout.entries.items()
+                if is_number(entry) and name not in faults and not _alike(own[name], terms[name])
+            }
 
         def read(name: str, *, records: int | None) -> NDArray:
             info = layout.entries[name].info
@@ -170,7 +191,17 @@ def scan_file(path: str, layout: Layout, known: Known, remains: Remains | None =
             faults=faults,
             dtypes=dtypes,
             is_packed=stored != path,
+            terms=other_terms,
         )
+
+
+def is_number(entry: Entry) -> bool:
+    """Whether a variable holds numbers that fills, ranges and units are stated of."""
+    return not entry.info.is_text and not entry.info.is_time
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
 
 
 class Scans:
