@@ -12,7 +12,7 @@ from helpers.cdf import EPOCH, REAL4, START, File, write_day
 
 from xpad.errors import ReaderError, XpadWarning
 from xpad.readers import open_dataset
-from xpad.readers.cdf.cut import _attributes
+from xpad.readers.cdf.attributes import read_attributes
 from xpad.readers.cdf.header import Walk, read_header
 
 KINDS = {
@@ -136,7 +136,7 @@ def test_attributes_are_those_that_cdflib_reads(tmp_path: Path, shared_data: Pat
         cdf = cdflib.CDF(path, string_encoding="latin-1")
         header = read_header(str(path))
         with path.open("rb") as file:
-            attrs, global_attrs, doubtful = _attributes(Walk(str(path), file), header.descriptors)
+            attrs, global_attrs, doubtful = read_attributes(Walk(str(path), file), header.descriptors)
         assert not doubtful
         for name in header.variables:
             np.testing.assert_equal(
