@@ -63,10 +63,11 @@ def as_dataset(obj: Any) -> xr.Dataset:
     Examples
     --------
     >>> import numpy as np
+    >>> import xpad
     >>> data = np.array([(b"2013-03-01T00:00:00Z", [3.0, 4.0])], [("Time", "S20"), ("j", "f8", 2)])
     >>> bins = [{"name": "pitch angle", "units": "deg", "centers": [45.0, 135.0]}]
     >>> names = [{"name": "Time", "type": "isotime"}, {"name": "j", "units": "1/s", "bins": bins}]
-    >>> as_dataset((data, {"parameters": names}))["j"].dims
+    >>> xpad.as_dataset((data, {"parameters": names}))["j"].dims
     ('Time', 'pitch_angle')
     """
     for kind in KINDS.values():
