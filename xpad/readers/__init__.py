@@ -1,4 +1,4 @@
-"""Files of missions, and pyspedas's variables, as raw Datasets.
+"""Files of missions, pyspedas's variables, and objects of other libraries, as raw Datasets.
 
 Everything that a reader returns can be written with ``to_zarr`` and ``to_netcdf`` as it is. What is
 read, and by which module, stands in `sources.SOURCES`.

@@ -338,6 +338,8 @@ class Walk:
                 raise ValueError(f"there is no variable descriptor at byte {position}")
             if data_type not in _TYPES:
                 raise ValueError(f"a variable of type {data_type} is announced")
+            if last < -1 or min(sizes, default=0) < 0:
+                raise ValueError(f"a variable of {last + 1} records of shape {sizes} is announced")
             info = VariableInfo(
                 cdf_type=_TYPES[data_type],
                 shape=tuple(size for size, vary in zip(sizes, varies, strict=True) if vary),
