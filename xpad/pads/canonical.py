@@ -219,8 +219,10 @@ def _band_energies(ds: xr.Dataset, roles: Roles) -> xr.Variable:
     ranges = []
     for name in roles.flux:
         attrs = ds[name].attrs
-        texts = [str(name), *(metadata.text_of(attrs, a) for a in _TEXTS_WITH_A_BAND)]
-        found = [r for r in map(metadata.energy_range, texts) if r is not None]
+        texts = (metadata.text_of(attrs, a) for a in _TEXTS_WITH_A_BAND)
+        named = metadata.energy_in_name(str(name))
+        found = [named[:3]] if named is not None else []
+        found += [r for r in map(metadata.energy_range, texts) if r is not None]
         if not found:
             return _channel_numbers(len(roles.flux))
         ranges.append(found[0])

@@ -6,6 +6,7 @@ Nothing here computes: only what is in memory already is looked at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,7 @@ from xpad.roles.evidence import SIGNS, Grade, Verdict, judged
 ROLE_ATTRS = {"flux": "xpad_flux", "energy": "xpad_energy", "pitch_angle": "xpad_pitch_angle"}
 SCORES = {Grade.METADATA: 6.0, Grade.TOGETHER: 4.5, Grade.GUESS: 2.0}
 LINK_BONUS = 1.2
+_TPLOT_AXIS = re.compile(r"v[12](_\d+)?(_dim)?")
 BINS_LOOKED_AT = 128
 """Of each dimension of a table; enough to tell along which of them it changes."""
 
@@ -180,7 +182,10 @@ class AxisFinder:
         for name, var in self.ds.variables.items():
             if var.dtype.kind not in "fiu" or var.ndim == 0 or name == "spec_bins":
                 continue
-            verdicts = self._judged(name, str(name), metadata.units(var.attrs)).values()
+            unit = metadata.units(var.attrs)
+            if var.ndim > 1 and not unit and criteria.band(str(name)) is not None:
+                continue  # one energy of a flux: f_pitch_E07
+            verdicts = self._judged(name, str(name), unit).values()
             named = any(v.named for v in verdicts)
             if named and not criteria.is_measurement(str(name), var.attrs):
                 found.append(name)
@@ -372,9 +377,9 @@ class AxisFinder:
 
     def _left_by_tplot(self, name: Hashable, pitch: Axis) -> Axis | None:
         """The other axis of a tplot variable that was stored with only one; tplot has no more."""
-        if str(pitch.dim) not in ("v1_dim", "v2_dim"):
+        if not _TPLOT_AXIS.fullmatch(str(pitch.dim)):
             return None
-        left = [d for d in self.ds.variables[name].dims if d in ("v1_dim", "v2_dim")]
+        left = [d for d in self.ds.variables[name].dims if _TPLOT_AXIS.fullmatch(str(d))]
         left = [d for d in left if d != pitch.dim and self._tplot_coordinate(d) is None]
         if not left:
             return None

@@ -37,7 +37,7 @@ def describe(obj: xr.Dataset | xr.DataArray) -> list[tuple[str, str]]:
 
 def _axis(axis: Axis, flux: xr.DataArray) -> str:
     if axis.dim is None:
-        return axis.why
+        return f"{axis.why}  [guessed]" if axis.guessed else axis.why
     text = f"{axis.dim}: {flux.sizes[axis.dim]}"
     if axis.variable is not None and axis.variable != axis.dim:
         text += f", values in {axis.variable}"

@@ -17,6 +17,7 @@ from xpad.errors import RolesError
 from xpad.roles import metadata
 from xpad.roles import words as criteria
 from xpad.roles.axes import ROLE_ATTRS, Axis, AxisFinder
+from xpad.roles.evidence import Grade
 from xpad.roles.ours import results
 
 RANK_TEXTS = (
@@ -336,17 +337,17 @@ def _is_result(ds: xr.Dataset, name: str) -> bool:
 
 
 def _band_groups(ds: xr.Dataset) -> dict[Hashable, tuple[Hashable, ...]]:
-    """Companions that differ only in an energy word: each member → all of them, low to high."""
-    members: dict[Any, dict[str, Hashable]] = {}
+    """Companions that differ only in their energy: each member → all of them, low to high."""
+    members: dict[Any, dict[float, Hashable]] = {}
     for name in ds.data_vars:
-        split = criteria.band_word(str(name))
-        if split is not None:
+        band = criteria.band(str(name))
+        if band is not None:
             variable = ds.variables[name]
-            key = (split[0], frozenset(variable.dims), metadata.units(variable.attrs))
-            members.setdefault(key, {})[split[1]] = name
+            key = (band.others, band.kind, variable.dims, metadata.units(variable.attrs))
+            members.setdefault(key, {})[band.order] = name
     groups: dict[Hashable, tuple[Hashable, ...]] = {}
     for found in members.values():
-        ordered = tuple(found[word] for word in criteria.ENERGY_BAND_WORDS if word in found)
+        ordered = tuple(found[order] for order in sorted(found))
         if len(ordered) > 1:
             groups.update(dict.fromkeys(ordered, ordered))
     return groups
@@ -373,12 +374,20 @@ def _candidate(
     if len(names) > 1:
         if energy is not None and energy.dim is not None:
             return None  # companions of which each has an energy axis are no energy bands
-        energy = Axis(None, None, "companions that differ in an energy word, stacked")
+        energy = _stacked(names)
     if energy is None:
         energy = Axis(None, None, "none: one energy channel")
     record_dims = tuple(d for d in flux.dims if d not in (pitch.dim, energy.dim))
     rank, why = _rank(names, flux, energy, record_dims)
     return Candidate(names, energy, pitch, record_dims, rank, why)
+
+
+def _stacked(names: tuple[Hashable, ...]) -> Axis:
+    """The energies of companions; a guess where their names only number them."""
+    band = criteria.band(str(names[0]))
+    kind = band.kind if band is not None else "energy"
+    grade = Grade.GUESS if kind == "channel number" else Grade.TOGETHER
+    return Axis(None, None, f"companions that differ in their {kind}, stacked", grade)
 
 
 def _rank(
@@ -398,6 +407,7 @@ def _rank(
         max(len(record_dims), 1),
         derived,
         species_rank,
+        len(names) > 1,
     )
     why = RANK_TEXTS[kind] + (", energy × pitch angle" if has_energy else ", pitch angle only")
     return rank, f"{why}, {species_name}" if species_name else why
