@@ -19,6 +19,8 @@ from .results.steps import encode as encode
 from .results.steps import label as label
 from .results.steps import normalise as normalise
 from .results.steps import pca as pca
+from .roles.missions import missions as missions
+from .roles.missions import register_mission as register_mission
 from .roles.recognise import assign_roles as assign_roles
 from .roles.recognise import recognise as recognise
 from .settings import PRESETS as PRESETS

@@ -21,6 +21,8 @@ from xpad.roles import words as criteria
 from xpad.roles.evidence import SIGNS, Grade, Verdict, judged
 
 ROLE_ATTRS = {"flux": "xpad_flux", "energy": "xpad_energy", "pitch_angle": "xpad_pitch_angle"}
+MISSION_ATTR = "xpad_mission"
+"""Attribute of a flux whose axes, in attributes of its own, a row of the missions table named."""
 SCORES = {Grade.METADATA: 6.0, Grade.TOGETHER: 4.5, Grade.GUESS: 2.0}
 LINK_BONUS = 1.2
 _TPLOT_AXIS = re.compile(r"v[12](_\d+)?(_dim)?")
@@ -222,13 +224,20 @@ class AxisFinder:
                 raise RolesError(f"{role}={stated!r} was assigned, but holds no numbers ({kind})")
             dim = self.own_dim(name, stated, role)
             if dim is not None:
-                return Axis(dim, stated, "assigned")
+                return Axis(dim, stated, *self._said_by(name, role))
         if stated in flux.dims:
-            return Axis(stated, None, "assigned")
+            return Axis(stated, None, *self._said_by(name, role))
         raise RolesError(
             f"{role}={stated!r} was assigned, but shares no dimension with the flux {name!r}, "
             f"whose dimensions are {tuple(flux.dims)}"
         )
+
+    def _said_by(self, name: Hashable, role: str) -> tuple[str, Grade]:
+        """Who assigned a role: a user, in the Dataset's attributes, or the missions table, in the flux's."""
+        row = self.ds.variables[name].attrs.get(MISSION_ATTR)
+        if row is None or ROLE_ATTRS[role] in self.ds.attrs:
+            return "assigned", Grade.STATED
+        return f"missions table: {row}", Grade.MISSION
 
     def _links(self, name: Hashable) -> dict[Hashable, tuple[str, Hashable | None]]:
         """Dimension → (name by which its axis is known, variable), from DEPEND_n and tplot."""

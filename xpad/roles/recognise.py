@@ -14,9 +14,9 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import RolesError
-from xpad.roles import metadata
+from xpad.roles import metadata, missions
 from xpad.roles import words as criteria
-from xpad.roles.axes import ROLE_ATTRS, Axis, AxisFinder
+from xpad.roles.axes import MISSION_ATTR, ROLE_ATTRS, Axis, AxisFinder
 from xpad.roles.evidence import Grade
 from xpad.roles.ours import results
 
@@ -40,6 +40,8 @@ class Candidate:
     record_dims: tuple[Hashable, ...]
     rank: tuple[Any, ...] = field(repr=False)
     why: str = ""
+    mission: str = ""
+    """The row of the missions table that was used, by its id."""
 
     @property
     def label(self) -> str:
@@ -163,14 +165,15 @@ def recognise(obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> Ro
     A variable with a pitch-angle axis is a candidate. The order of preference:
 
     1. a role stated with `assign_roles`, or `variable`;
-    2. differential number flux by its units, then energy flux, then a flux by its name, then
+    2. the flux of a product in the missions table (`xpad.missions`), in the order of its row;
+    3. differential number flux by its units, then energy flux, then a flux by its name, then
        anything else;
-    3. the complete energy × pitch-angle grid before pitch angle alone;
-    4. data before support data (``VAR_TYPE``);
-    5. fewer record dimensions, but at least one;
-    6. names without a word such as "sector", "unbinned", "avg", "spin";
-    7. electrons, protons, helium, oxygen, sulfur, other ions, unknown;
-    8. the plain name (``FEDU``) before what is derived from it (``FEDU_0to180``).
+    4. the complete energy × pitch-angle grid before pitch angle alone;
+    5. data before support data (``VAR_TYPE``);
+    6. fewer record dimensions, but at least one;
+    7. names without a word such as "sector", "unbinned", "avg", "spin";
+    8. electrons, protons, helium, oxygen, sulfur, other ions, unknown;
+    9. the plain name (``FEDU``) before what is derived from it (``FEDU_0to180``).
 
     A tie after all that is an error. Companions that differ only in an energy
     word (``…_lowen_…``, ``…_miden_…``, ``…_highen_…``) count as one flux.
@@ -197,7 +200,7 @@ def recognise(obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> Ro
     >>> roles.flux, roles.energy.dim, roles.pitch_angle.dim, roles.record_dims
     (('FEDU',), 'FEDU_Energy', 'FEDU_Alpha', ('Epoch',))
     """
-    ds = as_dataset(obj)
+    ds = missions.informed(as_dataset(obj))
     finder = AxisFinder(ds)
     candidates = sorted(_candidates(ds, finder), key=lambda c: c.rank)
     assigned = ds.attrs.get(ROLE_ATTRS["flux"])
@@ -379,7 +382,8 @@ def _candidate(
         energy = Axis(None, None, "none: one energy channel")
     record_dims = tuple(d for d in flux.dims if d not in (pitch.dim, energy.dim))
     rank, why = _rank(names, flux, energy, record_dims)
-    return Candidate(names, energy, pitch, record_dims, rank, why)
+    mission = str(flux.attrs.get(MISSION_ATTR, ""))
+    return Candidate(names, energy, pitch, record_dims, rank, why, mission)
 
 
 def _stacked(names: tuple[Hashable, ...]) -> Axis:
@@ -399,7 +403,9 @@ def _rank(
     support = metadata.text_of(flux.attrs, "VAR_TYPE") in ("support_data", "metadata")
     derived = bool(criteria.DERIVED_WORDS.search(name))
     species_rank, species_name = criteria.species(name, flux.attrs)
+    place = flux.attrs.get(missions.PLACE_ATTR)
     rank = (
+        (place is None, place or 0),
         kind,
         not has_energy,
         support,
