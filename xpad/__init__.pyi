@@ -11,6 +11,7 @@ from .model.saved import load_model as load_model
 from .model.saved import save_model as save_model
 from .pads.canonical import flux as flux
 from .readers import open_dataset as open_dataset
+from .readers.tplot import fetch as fetch
 from .readers.tplot import from_tplot as from_tplot
 from .readers.tplot import to_tplot as to_tplot
 from .results.cluster import cluster as cluster
