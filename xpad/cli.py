@@ -384,7 +384,9 @@ def run_missions(arguments: argparse.Namespace) -> None:
     words = [word.lower() for word in arguments.words]
     rows = [row for row in missions.products() if all(w in str(vars(row)).lower() for w in words)]
     if not rows:
-        raise OptionError(f"no product has {' and '.join(arguments.words)} in its row: xpad missions")
+        raise OptionError(
+            f"no product has {' and '.join(arguments.words)} in its row: xpad missions"
+        )
     print(missions.listed(rows))
 
 

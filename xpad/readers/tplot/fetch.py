@@ -33,8 +33,8 @@ def fetch(name: str, *, trange: Sequence[str], **arguments: Any) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        As `xpad.from_tplot` gives it of all that the loader returned. The variables are in tplot's
-        memory, too.
+        As `xpad.from_tplot` gives it of all that the loader returned, and of the product's fluxes that
+        it stored. The variables are in tplot's memory, too.
 
     Raises
     ------
@@ -57,12 +57,15 @@ def fetch(name: str, *, trange: Sequence[str], **arguments: Any) -> xr.Dataset:
             f"pyspedas has no loader for {row.id!r} ({row.note or row.product}): open its files with "
             "xpad.open_dataset"
         )
-    store.imported()
+    pyspedas = store.imported()
+    before = dict(store.variables(pyspedas))
     loader = _function(row, told.pop("function"))
     maker = _function(row, then) if (then := told.pop("then", "")) else None
     given: dict[str, Any] = {**told, "trange": list(trange), **arguments}
     own = _taken(loader, given)
-    unknown = [a for a in arguments if a not in own and (maker is None or a not in _taken(maker, given))]
+    unknown = [
+        a for a in arguments if a not in own and (maker is None or a not in _taken(maker, given))
+    ]
     if unknown:
         raise OptionError(
             f"pyspedas's {loader.__name__}() does not take {unknown[0]!r}; it takes "
@@ -76,7 +79,9 @@ def fetch(name: str, *, trange: Sequence[str], **arguments: Any) -> xr.Dataset:
         )
     if maker is not None:
         loaded = _called(row, maker, _taken(maker, given))
-    return from_tplot(loaded)
+    # A loader that makes something of a flux may return that alone.
+    stored = [n for n, live in store.variables(pyspedas).items() if before.get(n) is not live]
+    return from_tplot([*loaded, *(n for n in stored if row.place(n) is not None)])
 
 
 def _function(row: Product, path: str) -> Callable[..., Any]:
