@@ -201,6 +201,13 @@ def test_24_one_variable_an_energy(tplot: Any, names: list[str], energies: Any) 
         np.testing.assert_allclose(found[:, n], made[name].astype("f4"))
 
 
+def test_24_a_sum_of_all_energies_is_no_channel(tplot: Any) -> None:
+    for n, name in enumerate(("50_60keV", "60_90keV", "90_200keV", "50_200keV")):
+        put(tplot, f"j_{name}_flux_pad", values(11, seed=n), v=PA)
+    roles = xpad.recognise(xpad.from_tplot("j_*"))
+    assert roles.flux == ("j_50_60keV_flux_pad", "j_60_90keV_flux_pad", "j_90_200keV_flux_pad")
+
+
 def test_24_the_variable_with_all_energies_comes_first(tplot: Any) -> None:
     attrs = cdf(DEPEND_0="Epoch", DEPEND_1="FEDU_L_Energy", DEPEND_2="FEDU_L_Alpha")
     y = put(tplot, "hep_FEDU_L", values(5, 11), attrs, v1=E, v2=PA, ysubtitle="PA [deg]")

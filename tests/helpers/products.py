@@ -133,6 +133,10 @@ def of_energy() -> np.ndarray:
 EDGES = np.stack([E * 0.9, E * 1.1])
 DEG = "deg"
 
+CODIF, PEACE, RAPID = (
+    "C4_CP_CIS_CODIF_PAD_HS_H1_PF", "C1_CP_PEA_PITCH_SPIN_DEFlux", "C1_CP_RAP_PAD_E3DD",
+)  # fmt: skip
+
 PRODUCTS = [
     Product("rbsp.rept", "rbsp",
             "rbspa/l3/ect/rept/sectors/rel03/2013/rbspa_rel03_ect-rept-sci-l3_20130301_v5.0.0.cdf",
@@ -223,4 +227,21 @@ PRODUCTS = [
             "proton_distribution", {"energy_label": (E, "eV"),
                                     "pitch_angle_label": (np.arange(11.25, 360, 22.5), DEG)}, {},
             "fast_teams_pa_l2", stored="fast_teams_proton_distribution"),
+    Product("fast.esa", "fast",
+            "esa/l2/ees/1998/09/fa_esa_l2_ees_19980901000000_08300_v01.cdf",
+            "eflux", {"pitch_angle_median": (moving(PA, 0.0) + 3, DEG),
+                      "energy_median": (moving(E[::-1]), "eV")}, {}, "fa_esa_l2_ees", "eV/sr/sec",
+            stored="fast_esa_eflux",
+            extra={"pitch_angle": (of_energy(), {"DEPEND_1": "pitch_angle_median", "UNITS": "degrees",
+                                                 "DEPEND_2": "energy_median"})}),
+    Product("cluster.codif", "cluster", "codif.cdf",
+            f"Differential_Particle_Flux__{CODIF}",
+            {f"pitch_angle__{CODIF}": (PA, DEG), f"energy_table__{CODIF}": (E[::-1], "eV")}, {},
+            units="1/cm^2-s-sr-keV"),
+    Product("cluster.peace", "cluster", "peace.cdf", f"Data__{PEACE}",
+            {f"Sweep_PitchAngle__{PEACE}": (moving(PA), DEG), f"Sweep_Energy__{PEACE}": (moving(E), "eV")},
+            {}, units="keV/cm^2-s-str-keV"),
+    Product("cluster.rapid", "cluster", "rapid.cdf", f"PAD_Electron_Dif_flux__{RAPID}",
+            {f"Dimension_E__{RAPID}": (E, "keV"), f"Dimension_Pitch__{RAPID}": (PA, DEG)}, {},
+            names=(f"PAD_Electron_Dif_flux__{RAPID}", f"PAD_Electron_Dif_flux_SD__{RAPID}")),
 ]  # fmt: skip

@@ -341,19 +341,27 @@ def _is_result(ds: xr.Dataset, name: str) -> bool:
 
 def _band_groups(ds: xr.Dataset) -> dict[Hashable, tuple[Hashable, ...]]:
     """Companions that differ only in their energy: each member → all of them, low to high."""
-    members: dict[Any, dict[float, Hashable]] = {}
+    members: dict[Any, list[tuple[tuple[float, float], Hashable]]] = {}
     for name in ds.data_vars:
         band = criteria.band(str(name))
         if band is not None:
             variable = ds.variables[name]
             key = (band.others, band.kind, variable.dims, metadata.units(variable.attrs))
-            members.setdefault(key, {})[band.order] = name
+            members.setdefault(key, []).append((band.order, name))
     groups: dict[Hashable, tuple[Hashable, ...]] = {}
     for found in members.values():
-        ordered = tuple(found[order] for order in sorted(found))
-        if len(ordered) > 1:
+        found = [
+            (ends, name) for ends, name in found if not _is_of_all(ends, [e for e, _ in found])
+        ]
+        ordered = tuple(name for _, name in sorted(found, key=lambda member: member[0]))
+        if len(ordered) > 1 and len({ends for ends, _ in found}) == len(ordered):
             groups.update(dict.fromkeys(ordered, ordered))
     return groups
+
+
+def _is_of_all(ends: tuple[float, float], others: Iterable[tuple[float, float]]) -> bool:
+    """Whether a band of energy holds two others, whose sum or mean it is then."""
+    return sum(o != ends and ends[0] <= o[0] and o[1] <= ends[1] for o in others) > 1
 
 
 def _candidate(

@@ -92,14 +92,14 @@ class Band:
     ----------
     others : str
         The name with ``*`` in its place, which they share.
-    order : float
-        By which they ascend.
+    order : (float, float)
+        By which they ascend: the ends of the band in keV, or a number twice.
     kind : str
         What it is, for a person.
     """
 
     others: str
-    order: float
+    order: tuple[float, float]
     kind: str
 
 
@@ -109,22 +109,24 @@ def band(name: str) -> Band | None:
     Examples
     --------
     >>> band("a_lowen_b")
-    Band(others='a_*en_b', order=0, kind='energy word')
+    Band(others='a_*en_b', order=(0, 0), kind='energy word')
     >>> band("extof_47_64keV_proton").others, band("f_pitch_E07").order, band("FEDU")
-    ('extof_*_proton', 7.0, None)
+    ('extof_*_proton', (7.0, 7.0), None)
     """
     energy = energy_in_name(name)
     if energy is not None:
-        low, _, unit, text = energy
-        return Band(name.replace(text, "*", 1), low * KEV[unit], "energy")
+        low, high, unit, text = energy
+        ends = (low * KEV[unit], high * KEV[unit])
+        return Band(name.replace(text, "*", 1), ends, "energy")
     match = _BAND.search(name)
     if match is not None:
         others = name[: match.start()] + "*" + name[match.end() :]
-        return Band(others, ENERGY_BAND_WORDS.index(match[1].lower()), "energy word")
+        place = ENERGY_BAND_WORDS.index(match[1].lower())
+        return Band(others, (place, place), "energy word")
     match = _CHANNEL.search(name)
     if match is not None:
         others = name[: match.start(2)] + "*" + name[match.end() :]
-        return Band(others, float(match[2]), "channel number")
+        return Band(others, (float(match[2]), float(match[2])), "channel number")
     return None
 
 

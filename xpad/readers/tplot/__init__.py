@@ -1,6 +1,6 @@
 """From and to the tplot variables of pyspedas."""
 
-from xpad.readers.tplot.fetch import fetch
+from xpad.readers.tplot.fetching import fetch
 from xpad.readers.tplot.read import from_tplot
 from xpad.readers.tplot.results import to_tplot
 

@@ -59,8 +59,8 @@ def fetch(name: str, *, trange: Sequence[str], **arguments: Any) -> xr.Dataset:
         )
     pyspedas = store.imported()
     before = dict(store.variables(pyspedas))
-    loader = _function(row, told.pop("function"))
-    maker = _function(row, then) if (then := told.pop("then", "")) else None
+    loader = function(row, told.pop("function"))
+    maker = function(row, then) if (then := told.pop("then", "")) else None
     given: dict[str, Any] = {**told, "trange": list(trange), **arguments}
     own = _taken(loader, given)
     unknown = [
@@ -84,7 +84,7 @@ def fetch(name: str, *, trange: Sequence[str], **arguments: Any) -> xr.Dataset:
     return from_tplot([*loaded, *(n for n in stored if row.place(n) is not None)])
 
 
-def _function(row: Product, path: str) -> Callable[..., Any]:
+def function(row: Product, path: str) -> Callable[..., Any]:
     """A function by its path within pyspedas."""
     full = path if path.startswith("pyspedas.") else f"{PROJECTS}.{path}"
     module, _, called = full.rpartition(".")
@@ -95,23 +95,23 @@ def _function(row: Product, path: str) -> Callable[..., Any]:
             f"the loader of {row.id!r}, {full}, is not in this pyspedas ({error}): another version may "
             "have it"
         ) from error
-    function: Callable[..., Any] = found
-    return function
+    made: Callable[..., Any] = found
+    return made
 
 
-def _taken(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+def _taken(called: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
     """Those of the arguments that a function takes."""
-    parameters = inspect.signature(function).parameters
+    parameters = inspect.signature(called).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     return {name: value for name, value in given.items() if takes_any or name in parameters}
 
 
-def _called(row: Product, function: Callable[..., Any], given: dict[str, Any]) -> Any:
+def _called(row: Product, called: Callable[..., Any], given: dict[str, Any]) -> Any:
     def tell(error: Exception) -> XpadError:
         return ReaderError(
-            f"pyspedas's {function.__name__}() failed to load {row.id!r} for "
+            f"pyspedas's {called.__name__}() failed to load {row.id!r} for "
             f"{given.get('trange', 'this time')}: {type(error).__name__}: {error}"
         )
 
     with told_as(row.id, tell):
-        return function(**given)
+        return called(**given)
