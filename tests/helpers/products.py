@@ -245,3 +245,15 @@ PRODUCTS = [
             {f"Dimension_E__{RAPID}": (E, "keV"), f"Dimension_Pitch__{RAPID}": (PA, DEG)}, {},
             names=(f"PAD_Electron_Dif_flux__{RAPID}", f"PAD_Electron_Dif_flux_SD__{RAPID}")),
 ]  # fmt: skip
+
+RBSPICE_PAD = Product(
+    "rbsp.rbspice-pad",
+    "rbsp",
+    "rbspa/l3/rbspice/tofxeh/2013/rbsp-a-rbspice_lev-3_tofxeh_20130301_v1.1.2-02.cdf",
+    "FPDU",
+    {"FPDU_Alpha": (moving(PA[:6]), DEG), "FPDU_Energy": (np.tile(E / 1e3, (6, 1)), "MeV")},
+    {"probe": "a"},
+    "rbsp-a-rbspice_lev-3_TOFxEH",
+    stored="rbspa_rbspice_l3_TOFxEH_proton_omni_0-1000keV_pad",
+    extra={"Alpha": (moving(PA[:6]), {"UNITS": "deg"}), "Spin": (np.arange(RECORDS) // 4, {})},
+)

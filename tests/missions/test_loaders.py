@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from helpers.products import PRODUCTS, RECORDS, Product, expected, write
+from helpers.products import PRODUCTS, RBSPICE_PAD, RECORDS, Product, expected, write
 
 import xpad
 from xpad.errors import OptionError, ReaderError
@@ -108,6 +108,14 @@ def test_real_moments_of_fpi(tplot: Any, tmp_path: Path, shared_data: Path) -> N
     assert [name.split("_")[3] for name in map(str, roles.flux)] == ["lowen", "miden", "highen"]
     assert roles.chosen.mission == "mms.fpi"
     assert xpad.flux(ds).sizes["pitch_angle"] == 30
+
+
+def test_pads_of_rbspice(tplot: Any, tmp_path: Path) -> None:
+    """Sums over the channels of the bins that the telescopes look at, and their names hold keV."""
+    ds, _ = fetched(RBSPICE_PAD, tmp_path)
+    roles = xpad.recognise(ds)
+    assert roles.chosen.mission == "rbsp.rbspice-pad"
+    np.testing.assert_allclose(xpad.flux(ds).pitch_angle, np.arange(7.5, 180, 15))
 
 
 def stored_pads(tplot: Any, name: str, bins: int) -> np.ndarray:

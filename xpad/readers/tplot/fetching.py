@@ -71,17 +71,19 @@ def fetch(name: str, *, trange: Sequence[str], **arguments: Any) -> xr.Dataset:
             f"pyspedas's {loader.__name__}() does not take {unknown[0]!r}; it takes "
             f"{', '.join(inspect.signature(loader).parameters)}"
         )
-    loaded = _called(row, loader, own)
-    if not loaded:
+    loaded = _called(row, loader, own) or []
+    if loaded and maker is not None:
+        loaded = _called(row, maker, _taken(maker, given)) or []
+    # A loader that makes something of a flux may return that alone, or nothing.
+    stored = [n for n, live in store.variables(pyspedas).items() if before.get(n) is not live]
+    found = [*([loaded] if isinstance(loaded, str) else loaded)]
+    found += [name for name in stored if row.place(name) is not None and name not in found]
+    if not found:
         raise ReaderError(
             f"pyspedas's {loader.__name__}() loaded nothing of {row.id!r} for {given['trange']}: there may "
             "be no files then, or no connection; its log says more"
         )
-    if maker is not None:
-        loaded = _called(row, maker, _taken(maker, given))
-    # A loader that makes something of a flux may return that alone.
-    stored = [n for n, live in store.variables(pyspedas).items() if before.get(n) is not live]
-    return from_tplot([*loaded, *(n for n in stored if row.place(n) is not None)])
+    return from_tplot(found)
 
 
 def function(row: Product, path: str) -> Callable[..., Any]:
