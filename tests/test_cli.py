@@ -353,3 +353,13 @@ def test_predict_on_all_fill(small_module, clustered, tmp_path):
     ]
     assert main(argv) == 0
     assert (xr.open_zarr(tmp_path / "o.zarr").pad_label == -1).all()
+
+
+def test_missions_are_listed(capsys):
+    assert main(["missions"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + len(xpad.missions())
+    assert main(["missions", "Juno", "jedi", "das2"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("juno.jedi-pad")
+    assert main(["missions", "nowhere"]) == 1
+    assert capsys.readouterr().err.startswith("xpad: no product has nowhere in its row")

@@ -40,8 +40,8 @@ def parameters(function):
 
 
 def takes_a_dataset(function):
-    first = next(iter(inspect.signature(function).parameters.values()))
-    return "xr.Dataset" in str(first.annotation)
+    first = next(iter(inspect.signature(function).parameters.values()), None)
+    return first is not None and "xr.Dataset" in str(first.annotation)
 
 
 def section(docstring, title):

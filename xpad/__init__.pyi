@@ -12,6 +12,7 @@ from .model.saved import save_model as save_model
 from .pads.canonical import flux as flux
 from .readers import open_dataset as open_dataset
 from .readers.objects import as_dataset as as_dataset
+from .readers.tplot import fetch as fetch
 from .readers.tplot import from_tplot as from_tplot
 from .readers.tplot import to_tplot as to_tplot
 from .results.cluster import cluster as cluster
@@ -20,6 +21,8 @@ from .results.steps import encode as encode
 from .results.steps import label as label
 from .results.steps import normalise as normalise
 from .results.steps import pca as pca
+from .roles.missions import missions as missions
+from .roles.missions import register_mission as register_mission
 from .roles.recognise import assign_roles as assign_roles
 from .roles.recognise import recognise as recognise
 from .settings import PRESETS as PRESETS

@@ -1,4 +1,4 @@
-"""The command line: xpad info, cluster, predict, plot, demo."""
+"""The command line: xpad info, cluster, predict, plot, missions, demo."""
 
 from __future__ import annotations
 
@@ -129,6 +129,12 @@ def parser() -> argparse.ArgumentParser:
     plot.add_argument("--format", default="png", choices=("png", "pdf", "svg"))
     plot.add_argument("--overwrite", action="store_true", help="replace pictures that are there")
     plot.set_defaults(run=run_plot)
+
+    missions = commands.add_parser("missions", help="the products that are known")
+    missions.add_argument(
+        "words", nargs="*", metavar="WORD", help="only those with all of these words in their row"
+    )
+    missions.set_defaults(run=run_missions)
 
     demo = commands.add_parser("demo", help="simulate a mission, cluster it, draw the pictures")
     demo.add_argument("-o", "--output", default="xpad-demo", metavar="DIR", help="folder to make")
@@ -369,6 +375,19 @@ def run_plot(arguments: argparse.Namespace) -> None:
     prefix = arguments.prefix or ("pad" if len(found) != 1 else found[0])
     for path in draw(out, folder, prefix, arguments.format, arguments.overwrite):
         print(path)
+
+
+def run_missions(arguments: argparse.Namespace) -> None:
+    """List the products of the missions table."""
+    from xpad.roles import missions
+
+    words = [word.lower() for word in arguments.words]
+    rows = [row for row in missions.products() if all(w in str(vars(row)).lower() for w in words)]
+    if not rows:
+        raise OptionError(
+            f"no product has {' and '.join(arguments.words)} in its row: xpad missions"
+        )
+    print(missions.listed(rows))
 
 
 def run_demo(arguments: argparse.Namespace) -> None:

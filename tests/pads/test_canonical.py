@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import xpad
 from xpad.errors import RolesError
 from xpad.roles import metadata as _metadata
+from xpad.roles.evidence import Grade
 
 
 @pytest.mark.parametrize("name", RAW)
@@ -36,7 +37,8 @@ def test_tplot(name: str) -> None:
 def test_tplot_without_metadata(name: str) -> None:
     array = missions.ALL[name].tplot(metadata=False)
     check_flux(xpad.flux(array), PRODUCTS[name])
-    assert xpad.recognise(array).pitch_angle.guessed
+    assert xpad.recognise(array).pitch_angle.grade is Grade.MISSION
+    assert xpad.recognise(array.rename("flux_pads")).pitch_angle.guessed
 
 
 def test_tplot_attributes_as_json() -> None:

@@ -38,7 +38,7 @@ def test_where_the_values_are() -> None:
     assert found["energy"].startswith("HOPE_ENERGY_Ele_dim: 9, values in HOPE_ENERGY_Ele  (DEPEND")
     stacked = rows(missions.fpi_file())
     assert stacked["flux"].count(" + ") == 2
-    assert stacked["energy"] == "companions that differ in an energy word, stacked"
+    assert stacked["energy"] == "companions that differ in their energy word, stacked"
     assert rows(missions.jedi())["energy"] == "none: one energy channel"
     assert rows(missions.plain(time=12345, probe=2))["records"] == "time: 12,345 × probe: 2"
     assert rows(missions.plain())["records"] == "none"

@@ -19,6 +19,7 @@ from xpad.pads.valid import CLEAN, single
 from xpad.roles import metadata, units
 from xpad.roles.axes import Axis, aligned, tplot_units
 from xpad.roles.evidence import finite
+from xpad.roles.missions import informed
 from xpad.roles.recognise import Roles, as_dataset, recognise
 from xpad.settings import Settings
 
@@ -76,7 +77,8 @@ def located(
     Parameters and errors as of `flux`; `roles` are those that are recognised already, `settings` say
     what of the values counts as measured, where it is other than usual.
     """
-    ds = as_dataset(obj)
+    given = as_dataset(obj)
+    ds = informed(given)
     roles = roles if roles is not None else recognise(ds, variable)
     source = ds[roles.flux[0]]
     _require_no_logarithm(source)
@@ -86,7 +88,7 @@ def located(
         "long_name": "differential particle flux",
     }
     limits = limits_of(source.attrs, source.encoding, settings)
-    flux = _as_single(Flux(array, limits, roles, ds))
+    flux = _as_single(Flux(array, limits, roles, given))
     axes = {ENERGY: _energies(ds, roles), PITCH_ANGLE: _pitch_angles(ds, roles)}
     static = [r for r, v in axes.items() if v.dims == (r,) and isinstance(v.data, np.ndarray)]
     # Tables first: where the bins of a static axis are put in order, a table over them follows.
@@ -219,8 +221,10 @@ def _band_energies(ds: xr.Dataset, roles: Roles) -> xr.Variable:
     ranges = []
     for name in roles.flux:
         attrs = ds[name].attrs
-        texts = [str(name), *(metadata.text_of(attrs, a) for a in _TEXTS_WITH_A_BAND)]
-        found = [r for r in map(metadata.energy_range, texts) if r is not None]
+        texts = (metadata.text_of(attrs, a) for a in _TEXTS_WITH_A_BAND)
+        named = metadata.energy_in_name(str(name))
+        found = [named[:3]] if named is not None else []
+        found += [r for r in map(metadata.energy_range, texts) if r is not None]
         if not found:
             return _channel_numbers(len(roles.flux))
         ranges.append(found[0])

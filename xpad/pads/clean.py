@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from xpad.pads.valid import FILL_TOLERANCE, UNPHYSICAL, Limits
 from xpad.roles import metadata
+from xpad.roles.missions import ZERO_IS_MISSING
 from xpad.settings import Settings
-
-ZERO_IS_MISSING = "xpad_zero_is_missing"
-"""Attribute of a flux whose empty bins hold zero, as a missions table knows of it."""
 
 
 def limits_of(

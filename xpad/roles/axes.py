@@ -6,6 +6,7 @@ Nothing here computes: only what is in memory already is looked at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,8 +21,11 @@ from xpad.roles import words as criteria
 from xpad.roles.evidence import SIGNS, Grade, Verdict, judged
 
 ROLE_ATTRS = {"flux": "xpad_flux", "energy": "xpad_energy", "pitch_angle": "xpad_pitch_angle"}
+MISSION_ATTR = "xpad_mission"
+"""Attribute of a flux whose axes, in attributes of its own, a row of the missions table named."""
 SCORES = {Grade.METADATA: 6.0, Grade.TOGETHER: 4.5, Grade.GUESS: 2.0}
 LINK_BONUS = 1.2
+_TPLOT_AXIS = re.compile(r"v[12](_\d+)?(_dim)?")
 BINS_LOOKED_AT = 128
 """Of each dimension of a table; enough to tell along which of them it changes."""
 
@@ -180,7 +184,10 @@ class AxisFinder:
         for name, var in self.ds.variables.items():
             if var.dtype.kind not in "fiu" or var.ndim == 0 or name == "spec_bins":
                 continue
-            verdicts = self._judged(name, str(name), metadata.units(var.attrs)).values()
+            unit = metadata.units(var.attrs)
+            if var.ndim > 1 and not unit and criteria.band(str(name)) is not None:
+                continue  # one energy of a flux: f_pitch_E07
+            verdicts = self._judged(name, str(name), unit).values()
             named = any(v.named for v in verdicts)
             if named and not criteria.is_measurement(str(name), var.attrs):
                 found.append(name)
@@ -217,13 +224,20 @@ class AxisFinder:
                 raise RolesError(f"{role}={stated!r} was assigned, but holds no numbers ({kind})")
             dim = self.own_dim(name, stated, role)
             if dim is not None:
-                return Axis(dim, stated, "assigned")
+                return Axis(dim, stated, *self._said_by(name, role))
         if stated in flux.dims:
-            return Axis(stated, None, "assigned")
+            return Axis(stated, None, *self._said_by(name, role))
         raise RolesError(
             f"{role}={stated!r} was assigned, but shares no dimension with the flux {name!r}, "
             f"whose dimensions are {tuple(flux.dims)}"
         )
+
+    def _said_by(self, name: Hashable, role: str) -> tuple[str, Grade]:
+        """Who assigned a role: a user, in the Dataset's attributes, or the missions table, in the flux's."""
+        row = self.ds.variables[name].attrs.get(MISSION_ATTR)
+        if row is None or ROLE_ATTRS[role] in self.ds.attrs:
+            return "assigned", Grade.STATED
+        return f"missions table: {row}", Grade.MISSION
 
     def _links(self, name: Hashable) -> dict[Hashable, tuple[str, Hashable | None]]:
         """Dimension → (name by which its axis is known, variable), from DEPEND_n and tplot."""
@@ -372,9 +386,9 @@ class AxisFinder:
 
     def _left_by_tplot(self, name: Hashable, pitch: Axis) -> Axis | None:
         """The other axis of a tplot variable that was stored with only one; tplot has no more."""
-        if str(pitch.dim) not in ("v1_dim", "v2_dim"):
+        if not _TPLOT_AXIS.fullmatch(str(pitch.dim)):
             return None
-        left = [d for d in self.ds.variables[name].dims if d in ("v1_dim", "v2_dim")]
+        left = [d for d in self.ds.variables[name].dims if _TPLOT_AXIS.fullmatch(str(d))]
         left = [d for d in left if d != pitch.dim and self._tplot_coordinate(d) is None]
         if not left:
             return None

@@ -9,6 +9,7 @@ import xarray as xr
 from xpad.errors import RolesError
 from xpad.roles import ours
 from xpad.roles.axes import Axis
+from xpad.roles.missions import product
 from xpad.roles.recognise import Roles, as_dataset, recognise
 
 MOST_OTHERS = 6
@@ -29,6 +30,9 @@ def describe(obj: xr.Dataset | xr.DataArray) -> list[tuple[str, str]]:
         ("pitch angle", _axis(roles.pitch_angle, flux)),
         ("records", " × ".join(f"{d}: {flux.sizes[d]:,}" for d in roles.record_dims) or "none"),
     ]
+    if roles.chosen.mission:
+        row = product(roles.chosen.mission)
+        rows.append(("missions row", f"{row}  (verified: {row.verified})"))
     if roles.others:
         rows.append(("also there", _others(roles)))
     rows += results(ds)
@@ -37,7 +41,7 @@ def describe(obj: xr.Dataset | xr.DataArray) -> list[tuple[str, str]]:
 
 def _axis(axis: Axis, flux: xr.DataArray) -> str:
     if axis.dim is None:
-        return axis.why
+        return f"{axis.why}  [guessed]" if axis.guessed else axis.why
     text = f"{axis.dim}: {flux.sizes[axis.dim]}"
     if axis.variable is not None and axis.variable != axis.dim:
         text += f", values in {axis.variable}"

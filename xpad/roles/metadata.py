@@ -20,6 +20,9 @@ _RANGE = re.compile(
     rf"{_NUMBER}\s*([kMG]?eV)?\s*(?:-|–|to|,)\s*{_NUMBER}\)?\s*([kMG]?eV)(?![a-z])",
     re.IGNORECASE,
 )
+_IN_NAME = re.compile(
+    rf"(?<![a-z\d.]){_NUMBER}(?:(?:_|-|to|_to_){_NUMBER})?_?([kMG]?eV)(?![a-z])", re.IGNORECASE
+)
 _TEXT_ATTRS = ("FIELDNAM", "LABLAXIS", "long_name", "standard_name", "DICT_KEY", "CATDESC")
 
 
@@ -97,6 +100,21 @@ def energy_range(text: str) -> tuple[float, float, str] | None:
     assert unit is not None
     low = float(match[1]) * KEV[low_unit] / KEV[unit]
     return low, float(match[3]), unit
+
+
+def energy_in_name(name: str) -> tuple[float, float, str, str] | None:
+    """The energy or the range of energies in a variable's name: (low, high, unit, as it stands).
+
+    Examples
+    --------
+    >>> energy_in_name("mms1_epd_eis_extof_47_64keV_proton_flux_omni_pad")
+    (47.0, 64.0, 'keV', '47_64keV')
+    """
+    match = _IN_NAME.search(name)
+    unit = energy_unit(match[3]) if match is not None else None
+    if match is None or unit is None:
+        return None
+    return float(match[1]), float(match[2] or match[1]), unit, match[0]
 
 
 def centre(low: float, high: float) -> float:

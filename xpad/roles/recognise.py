@@ -14,9 +14,10 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import RolesError
-from xpad.roles import metadata
+from xpad.roles import metadata, missions
 from xpad.roles import words as criteria
-from xpad.roles.axes import ROLE_ATTRS, Axis, AxisFinder
+from xpad.roles.axes import MISSION_ATTR, ROLE_ATTRS, Axis, AxisFinder
+from xpad.roles.evidence import Grade
 from xpad.roles.ours import results
 
 RANK_TEXTS = (
@@ -39,6 +40,8 @@ class Candidate:
     record_dims: tuple[Hashable, ...]
     rank: tuple[Any, ...] = field(repr=False)
     why: str = ""
+    mission: str = ""
+    """The row of the missions table that was used, by its id."""
 
     @property
     def label(self) -> str:
@@ -162,14 +165,15 @@ def recognise(obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> Ro
     A variable with a pitch-angle axis is a candidate. The order of preference:
 
     1. a role stated with `assign_roles`, or `variable`;
-    2. differential number flux by its units, then energy flux, then a flux by its name, then
+    2. the flux of a product in the missions table (`xpad.missions`), in the order of its row;
+    3. differential number flux by its units, then energy flux, then a flux by its name, then
        anything else;
-    3. the complete energy × pitch-angle grid before pitch angle alone;
-    4. data before support data (``VAR_TYPE``);
-    5. fewer record dimensions, but at least one;
-    6. names without a word such as "sector", "unbinned", "avg", "spin";
-    7. electrons, protons, helium, oxygen, sulfur, other ions, unknown;
-    8. the plain name (``FEDU``) before what is derived from it (``FEDU_0to180``).
+    4. the complete energy × pitch-angle grid before pitch angle alone;
+    5. data before support data (``VAR_TYPE``);
+    6. fewer record dimensions, but at least one;
+    7. names without a word such as "sector", "unbinned", "avg", "spin";
+    8. electrons, protons, helium, oxygen, sulfur, other ions, unknown;
+    9. the plain name (``FEDU``) before what is derived from it (``FEDU_0to180``).
 
     A tie after all that is an error. Companions that differ only in an energy
     word (``…_lowen_…``, ``…_miden_…``, ``…_highen_…``) count as one flux.
@@ -196,7 +200,7 @@ def recognise(obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> Ro
     >>> roles.flux, roles.energy.dim, roles.pitch_angle.dim, roles.record_dims
     (('FEDU',), 'FEDU_Energy', 'FEDU_Alpha', ('Epoch',))
     """
-    ds = as_dataset(obj)
+    ds = missions.informed(as_dataset(obj))
     finder = AxisFinder(ds)
     candidates = sorted(_candidates(ds, finder), key=lambda c: c.rank)
     assigned = ds.attrs.get(ROLE_ATTRS["flux"])
@@ -336,20 +340,28 @@ def _is_result(ds: xr.Dataset, name: str) -> bool:
 
 
 def _band_groups(ds: xr.Dataset) -> dict[Hashable, tuple[Hashable, ...]]:
-    """Companions that differ only in an energy word: each member → all of them, low to high."""
-    members: dict[Any, dict[str, Hashable]] = {}
+    """Companions that differ only in their energy: each member → all of them, low to high."""
+    members: dict[Any, list[tuple[tuple[float, float], Hashable]]] = {}
     for name in ds.data_vars:
-        split = criteria.band_word(str(name))
-        if split is not None:
+        band = criteria.band(str(name))
+        if band is not None:
             variable = ds.variables[name]
-            key = (split[0], frozenset(variable.dims), metadata.units(variable.attrs))
-            members.setdefault(key, {})[split[1]] = name
+            key = (band.others, band.kind, variable.dims, metadata.units(variable.attrs))
+            members.setdefault(key, []).append((band.order, name))
     groups: dict[Hashable, tuple[Hashable, ...]] = {}
     for found in members.values():
-        ordered = tuple(found[word] for word in criteria.ENERGY_BAND_WORDS if word in found)
-        if len(ordered) > 1:
+        found = [
+            (ends, name) for ends, name in found if not _is_of_all(ends, [e for e, _ in found])
+        ]
+        ordered = tuple(name for _, name in sorted(found, key=lambda member: member[0]))
+        if len(ordered) > 1 and len({ends for ends, _ in found}) == len(ordered):
             groups.update(dict.fromkeys(ordered, ordered))
     return groups
+
+
+def _is_of_all(ends: tuple[float, float], others: Iterable[tuple[float, float]]) -> bool:
+    """Whether a band of energy holds two others, whose sum or mean it is then."""
+    return sum(o != ends and ends[0] <= o[0] and o[1] <= ends[1] for o in others) > 1
 
 
 def _candidate(
@@ -373,12 +385,21 @@ def _candidate(
     if len(names) > 1:
         if energy is not None and energy.dim is not None:
             return None  # companions of which each has an energy axis are no energy bands
-        energy = Axis(None, None, "companions that differ in an energy word, stacked")
+        energy = _stacked(names)
     if energy is None:
         energy = Axis(None, None, "none: one energy channel")
     record_dims = tuple(d for d in flux.dims if d not in (pitch.dim, energy.dim))
     rank, why = _rank(names, flux, energy, record_dims)
-    return Candidate(names, energy, pitch, record_dims, rank, why)
+    mission = str(flux.attrs.get(MISSION_ATTR, ""))
+    return Candidate(names, energy, pitch, record_dims, rank, why, mission)
+
+
+def _stacked(names: tuple[Hashable, ...]) -> Axis:
+    """The energies of companions; a guess where their names only number them."""
+    band = criteria.band(str(names[0]))
+    kind = band.kind if band is not None else "energy"
+    grade = Grade.GUESS if kind == "channel number" else Grade.TOGETHER
+    return Axis(None, None, f"companions that differ in their {kind}, stacked", grade)
 
 
 def _rank(
@@ -390,7 +411,9 @@ def _rank(
     support = metadata.text_of(flux.attrs, "VAR_TYPE") in ("support_data", "metadata")
     derived = bool(criteria.DERIVED_WORDS.search(name))
     species_rank, species_name = criteria.species(name, flux.attrs)
+    place = flux.attrs.get(missions.PLACE_ATTR)
     rank = (
+        (place is None, place or 0),
         kind,
         not has_energy,
         support,
@@ -398,6 +421,7 @@ def _rank(
         max(len(record_dims), 1),
         derived,
         species_rank,
+        len(names) > 1,
     )
     why = RANK_TEXTS[kind] + (", energy × pitch angle" if has_energy else ", pitch angle only")
     return rank, f"{why}, {species_name}" if species_name else why

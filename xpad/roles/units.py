@@ -86,6 +86,7 @@ _REWRITTEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"<sup>\s*([-+]?\d+)\s*</sup>", r"^\1"),
         (r"\\(?:mathrm|rm|text)\b", ""),
         (r"\\[,;: ]", " "),
+        (r"\{?\s*([-+]?\d+)\s*[}$]+(?=[-.])", r"\1"),  # cm^{2}-s, cm$^2$-s
         (r"[${}]|~", " "),
         (r"\*\*|\^\s*", "^"),
         (r"\bper\b", "/"),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from xpad.roles.metadata import description, text_of, units
+from xpad.roles.metadata import KEV, description, energy_in_name, text_of, units
 from xpad.roles.units import (
     ANGLE,
     COUNT_RATE,
@@ -50,7 +51,7 @@ NOT_A_FLUX_WORDS = re.compile(
 )
 COUNTS_WORDS = re.compile(r"count|(?<![a-z])cps(?![a-z])", re.IGNORECASE)
 FLUX_WORDS = re.compile(
-    r"flux|intens|pitchang|(?<![a-z])f[epholi]+[do]u|(?<![a-z])j(?![a-z])", re.I
+    r"flux|intens|pitchang|(?<![a-z])f[epholi]+\d?p?[do]u|(?<![a-z])j(?![a-z])", re.I
 )
 DERIVED_WORDS = re.compile(
     r"unbinned|sector|telescope|raw|(?<![a-z])(avg|mean|spin|omni|smooth)", re.I
@@ -61,9 +62,9 @@ DERIVED_WORDS = re.compile(
 SPECIES = ("electron", "proton", "helium", "oxygen", "sulfur", "ion")
 SPECIES_WORDS = (
     ("electron", re.compile(r"electron|fedu|(?<![a-z])(ele|des|epde|e-)(?![a-z])", re.I)),
-    ("proton", re.compile(r"proton|fpdu|hydrogen|h\+", re.I)),
-    ("helium", re.compile(r"helium|alpha particle|fhedu", re.I)),
-    ("oxygen", re.compile(r"oxygen|fodu", re.I)),
+    ("proton", re.compile(r"proton|fpdu|hydrogen|h\+|(?<![a-z])hplus(?![a-z])", re.I)),
+    ("helium", re.compile(r"helium|alpha particle|fhe\d?du|(?<![a-z])heplus", re.I)),
+    ("oxygen", re.compile(r"oxygen|fo(pp|2p)?du|(?<![a-z])oplus(?![a-z])", re.I)),
     ("sulfur", re.compile(r"sul(f|ph)u?r", re.I)),
     ("ion", re.compile(r"(?<![a-z])(ions?|dis|epdi|spi)(?![a-z])", re.I)),
 )
@@ -76,16 +77,57 @@ SPECIES_LETTERS = (
 )
 
 ENERGY_BAND_WORDS = ("low", "mid", "middle", "high")
+# Underscores are letters to \b but not to these look-arounds.
 _BAND = re.compile(r"(?<![a-z])(low|middle|mid|high)(?=(?:en(?:ergy)?)?(?![a-z]))", re.IGNORECASE)
+_CHANNEL = re.compile(
+    r"(?<![a-z])((?:en?|ene|energy|e?ch|enech|chan|channel)_?)(\d{1,3})(?![a-z0-9.])", re.IGNORECASE
+)
 
 
-def band_word(name: str) -> tuple[str, str] | None:
-    """Split the energy word out of a name: ``a_lowen_b`` → (``a_*en_b``, ``low``)."""
-    # Underscores are letters to \b but not to the look-arounds above.
+@dataclass(frozen=True)
+class Band:
+    """What of a name tells one energy of several variables that are alike.
+
+    Attributes
+    ----------
+    others : str
+        The name with ``*`` in its place, which they share.
+    order : (float, float)
+        By which they ascend: the ends of the band in keV, or a number twice.
+    kind : str
+        What it is, for a person.
+    """
+
+    others: str
+    order: tuple[float, float]
+    kind: str
+
+
+def band(name: str) -> Band | None:
+    """Split what tells the energy out of a name; None where nothing does.
+
+    Examples
+    --------
+    >>> band("a_lowen_b")
+    Band(others='a_*en_b', order=(0, 0), kind='energy word')
+    >>> band("extof_47_64keV_proton").others, band("f_pitch_E07").order, band("FEDU")
+    ('extof_*_proton', (7.0, 7.0), None)
+    """
+    energy = energy_in_name(name)
+    if energy is not None:
+        low, high, unit, text = energy
+        ends = (low * KEV[unit], high * KEV[unit])
+        return Band(name.replace(text, "*", 1), ends, "energy")
     match = _BAND.search(name)
-    if match is None:
-        return None
-    return name[: match.start()] + "*" + name[match.end() :], match[1].lower()
+    if match is not None:
+        others = name[: match.start()] + "*" + name[match.end() :]
+        place = ENERGY_BAND_WORDS.index(match[1].lower())
+        return Band(others, (place, place), "energy word")
+    match = _CHANNEL.search(name)
+    if match is not None:
+        others = name[: match.start(2)] + "*" + name[match.end() :]
+        return Band(others, (float(match[2]), float(match[2])), "channel number")
+    return None
 
 
 def is_measurement(name: str, attrs: Mapping[Any, Any]) -> bool:

@@ -136,7 +136,9 @@ def test_attributes_are_those_that_cdflib_reads(tmp_path: Path, shared_data: Pat
         cdf = cdflib.CDF(path, string_encoding="latin-1")
         header = read_header(str(path))
         with path.open("rb") as file:
-            attrs, global_attrs, doubtful = read_attributes(Walk(str(path), file), header.descriptors)
+            attrs, global_attrs, doubtful = read_attributes(
+                Walk(str(path), file), header.descriptors
+            )
         assert not doubtful
         for name in header.variables:
             np.testing.assert_equal(
