@@ -61,6 +61,7 @@ TAKES_REFUSES: dict[str, tuple[dict[str, object], list[object]]] = {
         {"0,5": (0.0, 5.0), "ignore": "ignore"},
         [5, (2, 1), (1,), (1, 2, 3), "12", None],
     ),
+    "quality": ({}, [2, "yes", None]),
     "zeros": ({"missing": "missing"}, ["drop", None, True]),
     "energy_tables": ({"refuse": "refuse"}, ["mix", None]),
     "split": ({"blocks": "blocks"}, ["days", None]),

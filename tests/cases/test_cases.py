@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import xpad
-from xpad.errors import OptionError, RolesError
+from xpad.errors import OptionError, RolesError, XpadWarning
 from xpad.roles.evidence import Grade
 
 T = np.datetime64("2015-01-01", "ns") + np.arange(60) * np.timedelta64(60, "s")
@@ -208,3 +208,157 @@ def test_38_did_you_mean():
         OptionError, match=r"'normalize' is not a setting \(did you mean 'normalise'\?\)"
     ):
         xpad.fit(with_angle(PA, {"units": "deg"}), normalize="max")
+
+
+# -- 4 to 6 and 18: nothing vanishes uncounted -----------------------------------------------------
+
+
+def pad(**attrs):
+    """A PAD as it should be, its flux with these attributes."""
+    ds = xr.Dataset(
+        {"j": flux()},
+        coords={
+            "time": T,
+            "pa": ("pa", PA, {"units": "deg", "long_name": "pitch angle"}),
+            "energy": ("energy", E, {"units": "keV"}),
+        },
+    )
+    ds.j.attrs.update(attrs)
+    return ds
+
+
+SHORT = {"encoder": None, "k": 2, "progress": False}
+
+
+def test_4_flux_above_a_valid_range_is_counted_and_told():
+    ds = pad(VALIDMAX=float(np.quantile(pad().j, 0.9)))
+    assert "10.00%" in ds.pad.check(progress=False).removed["out_of_range"]
+    with pytest.warns(XpadWarning, match="outside the valid range"):
+        ds.pad.cluster(**SHORT)
+
+
+def test_5_negative_flux_is_counted_and_told():
+    ds = pad()
+    ds["j"] = ds.j - float(np.quantile(ds.j, 0.58))
+    ds.j.attrs["units"] = U
+    assert "(57.99%" in ds.pad.check(progress=False).removed["negative"]
+    with pytest.warns(XpadWarning, match="negative='keep'"):
+        ds.pad.cluster(**SHORT, missing="mask")
+
+
+def test_6_missing_bins_that_count_as_zero_are_told():
+    ds = pad()
+    ds["j"] = ds.j.where(np.random.default_rng(0).random(ds.j.shape) < 0.5).assign_attrs(units=U)
+    assert ds.pad.check(progress=False).missing_share == pytest.approx(0.5, abs=0.02)
+    with pytest.warns(XpadWarning, match="missing='mask'"):
+        ds.pad.cluster(**SHORT)
+
+
+def test_18_zeros_of_empty_bins_are_missing_where_that_is_known():
+    ds = pad()
+    ds["j"] = ds.j.where(ds.pa < 150, 0).assign_attrs(units=U)
+    assert not ds.pad.flux.isnull().any()
+    ds.j.attrs["xpad_zero_is_missing"] = 1
+    assert ds.pad.flux.isnull().sum() == (ds.j == 0).sum()
+
+
+# -- 14, 17, 27, 28, 30: shapes -----------------------------------------------------------------------
+
+
+def test_14_dimensions_that_cannot_be_told_apart():
+    ds = xr.Dataset(
+        {
+            "j": (("time", "dim0", "dim1"), np.ones((60, 18, 18), "f4"), {"units": U}),
+            "pitch_angle": ("dim0", PA, {"units": "deg"}),
+            "energy": ("dim0", np.geomspace(10, 100, 18), {"units": "keV"}),
+        },
+        coords={"time": T},
+    )
+    refusal(ds, "nothing says what 'dim1' is")
+
+
+@pytest.mark.parametrize("apart", [0.5, 3.0])
+def test_17_a_fan_that_turns_is_measured_in_every_record(apart):
+    turned = (np.linspace(0, 180, 9) + np.linspace(0, 360, 60)[:, None]) % 360
+    fan = np.abs(turned - 180)
+    angles = np.concatenate([fan, np.clip(fan + apart, 0, 180)], axis=1)
+    values = (1 + np.sin(np.deg2rad(angles)) ** 2)[:, :, None] * np.exp(-E / 600)
+    ds = xr.Dataset(
+        {
+            "j": (("time", "sensor", "energy"), values.astype("f4"), {"units": U}),
+            "pitch_angle": (("time", "sensor"), angles, {"units": "deg"}),
+        },
+        coords={"time": T, "energy": ("energy", E, {"units": "keV"})},
+    )
+    assert ds.pad.check(progress=False).n_usable == 60
+
+
+def test_27_energies_that_differ_from_one_pitch_angle_to_the_next():
+    own = E * (1 + 0.002 * np.arange(18))[:, None]
+    values = (1e3 * own**-2.0).astype("f4")
+    ds = xr.Dataset(
+        {
+            "j": (("time", "pa", "e"), np.broadcast_to(values, (60, 18, 8)).copy(), {"units": U}),
+            "energy": (
+                ("time", "pa", "e"),
+                np.broadcast_to(own, (60, 18, 8)).copy(),
+                {"units": "keV"},
+            ),
+        },
+        coords={"time": T, "pa": ("pa", PA, {"units": "deg", "long_name": "pitch angle"})},
+    )
+    model = xpad.fit(ds, encoder=None, k=1, n_components=1, progress=False)
+    grid = model.grid.energy
+    out = xpad.predict(ds, model)
+    assert (out.pad_label == 0).all()
+    from xpad.pads.regrid import on_one_grid
+
+    found = on_one_grid(xpad.flux(ds))
+    inner = found.isel(energy=slice(2, -2))
+    expected = 1e3 * grid[2:-2] ** -2.0
+    np.testing.assert_allclose(
+        inner[0], np.broadcast_to(expected[:, None], inner[0].shape), rtol=1e-4
+    )
+
+
+def test_28_records_stacked_from_two_dimensions():
+    ds = xr.concat([pad(), pad()], dim=xr.Variable("probe", ["a", "b"]), join="exact")
+    stacked = ds.stack(record=("probe", "time"))
+    out = stacked.pad.cluster(**SHORT)
+    assert out.pad_label.dims == ("record",)
+    assert out.indexes["record"].equals(stacked.indexes["record"])
+
+
+def test_30_bands_with_pitch_angles_of_their_own():
+    bands = {}
+    for n, name in enumerate(("low", "high")):
+        _, values, attrs = flux()
+        attrs = attrs | {"CATDESC": f"electrons, {10 * 10**n}-{20 * 10**n} keV"}
+        angle = xr.Variable(f"pa_{name}", PA, {"units": "deg", "long_name": "pitch angle"})
+        bands[f"f_{name}"] = xr.DataArray(
+            values[:, :, n], coords={"time": T, f"pa_{name}": angle}, dims=("time", f"pa_{name}"),
+            attrs=attrs,
+        )  # fmt: skip
+    ds = xr.Dataset(bands)
+    assert xpad.flux(ds).sizes == {"time": 60, "energy": 2, "pitch_angle": 18}
+    ds["pa_high"] = ds.pa_high + 1
+    refusal(ds, "2 variables could be the flux")
+
+
+# -- quality -------------------------------------------------------------------------------------------
+
+
+def test_quality_flags_are_applied_when_asked_and_counted(shared_data):
+    ds = xpad.open_dataset(next((shared_data / "rbsp_hope").glob("*.cdf")))
+    flags = np.zeros(ds.sizes["Epoch_Ele"], np.uint8)
+    flags[10:30] = 1
+    ds["Flags_Ele"] = ("Epoch_Ele", flags)
+    whole, good = (ds.pad.check("FEDU", progress=False, quality=q) for q in (False, True))
+    assert "quality" not in whole.removed
+    assert "of bad quality" in good.removed["quality"]
+    assert whole.n_usable - good.n_usable == 20
+
+
+def test_quality_of_a_product_without_flags_is_refused():
+    with pytest.raises(RolesError, match="quality=True, and no quality flags are known of j"):
+        pad().pad.check(quality=True)

@@ -26,7 +26,7 @@ from xpad.settings import (
 )
 
 _SETTINGS = (
-    "min_coverage", "min_positive", "energies", "background", "negative", "valid_range", "zeros",
+    "min_coverage", "min_positive", "energies", "background", "negative", "valid_range", "quality", "zeros",
 )  # fmt: skip
 
 
@@ -108,6 +108,7 @@ def check(
     background: float | Sequence[float] | None = None,
     negative: Negative = "drop",
     valid_range: tuple[float, float] | ValidRange = "stated",
+    quality: bool = False,
     zeros: Zeros = "stated",
     progress: bool | None = None,
 ) -> Check:
@@ -121,7 +122,8 @@ def check(
         The flux, where several are there.
     progress : bool, optional
         Show bars.
-    min_coverage, min_positive, energies, background, negative, valid_range, zeros
+    min_coverage, min_positive, energies, background, negative, valid_range, quality,
+    zeros
         Settings that decide which records are usable, as for `fit`.
 
     Returns
@@ -143,6 +145,7 @@ def check(
         "background": background,
         "negative": negative,
         "valid_range": valid_range,
+        "quality": quality,
         "zeros": zeros,
     }
     settings = resolve(DEFAULT_PRESET, options)

@@ -219,13 +219,15 @@ def flat_records(
     flux = np.asarray(flux, dtype=np.float32)
     records, energies, pitch_angles = flux.shape[:-2], flux.shape[-2], flux.shape[-1]
     n = int(np.prod(records, dtype=np.int64))
-    if energy_table is not None:
-        energy_table = np.broadcast_to(energy_table, (*records, energies)).reshape(n, energies)
-    if pitch_angle_table is not None:
-        own = np.asarray(pitch_angle_table)
-        by_energy = own.ndim == len(records) + 2
-        shape = (energies, pitch_angles) if by_energy else (pitch_angles,)
-        pitch_angle_table = np.broadcast_to(own, (*records, *shape)).reshape(n, *shape)
+    found = []
+    for table, size in ((energy_table, energies), (pitch_angle_table, pitch_angles)):
+        if table is not None:
+            own = np.asarray(table)
+            by_both = own.ndim == len(records) + 2
+            shape = (energies, pitch_angles) if by_both else (size,)
+            table = np.broadcast_to(own, (*records, *shape)).reshape(n, *shape)
+        found.append(table)
+    energy_table, pitch_angle_table = found
     return flux.reshape(n, energies, pitch_angles), energy_table, pitch_angle_table
 
 

@@ -15,11 +15,12 @@ from xpad.pads.bins import bin_starts, group_means
 from xpad.pads.clean import clean_energy, clean_pitch_angle, limits_of
 from xpad.pads.dims import ENERGY, PITCH_ANGLE, TABLES
 from xpad.pads.flux import Flux
+from xpad.pads.removed import BAD_QUALITY
 from xpad.pads.valid import CLEAN, single
 from xpad.roles import metadata, units
 from xpad.roles.axes import Axis, aligned, tplot_units
 from xpad.roles.evidence import finite
-from xpad.roles.missions import informed
+from xpad.roles.missions import good, informed
 from xpad.roles.recognise import Roles, as_dataset, recognise
 from xpad.settings import Settings
 
@@ -89,7 +90,14 @@ def located(
     }
     limits = limits_of(source.attrs, source.encoding, settings)
     flux = _as_single(Flux(array, limits, roles, given))
+    if settings is not None and settings.quality:
+        flux = flux.mapped(_without_bad, ds, roles)
     axes = {ENERGY: _energies(ds, roles), PITCH_ANGLE: _pitch_angles(ds, roles)}
+    if all({ENERGY, PITCH_ANGLE} <= set(axis.dims) for axis in axes.values()):
+        raise RolesError(
+            f"the energies of {flux.name} differ from one pitch angle to the next, and its pitch angles "
+            "from one energy to the next; xpad can put one of them on a grid: give means of the other"
+        )
     static = [r for r, v in axes.items() if v.dims == (r,) and isinstance(v.data, np.ndarray)]
     # Tables first: where the bins of a static axis are put in order, a table over them follows.
     known = {TABLES[r]: v for r, v in axes.items() if r not in static}
@@ -128,6 +136,28 @@ def _as_single(flux: Flux) -> Flux:
     return replace(flux, array=array.assign_attrs(flux.array.attrs), limits=limits)
 
 
+def _without_bad(array: xr.DataArray, ds: xr.Dataset, roles: Roles) -> xr.DataArray:
+    """The flux where the product's quality flags are good; elsewhere a number that is counted as such."""
+    every = [good(ds, name) for name in roles.flux]
+    found = [flags.variable for flags in every if flags is not None]
+    if len(found) < len(every):
+        raise RolesError(
+            f"quality=True, and no quality flags are known of {roles.chosen.label} in these data; "
+            "xpad.missions() lists the products of which they are, xpad.register_mission(quality=...) "
+            "adds one"
+        )
+    fine = [_with_dims(flags, _renames(roles)) for flags in found]
+    if roles.energy.dim is None and len(fine) > 1:
+        whole: xr.Variable = xr.Variable.concat(fine, dim=ENERGY)
+    else:
+        whole = fine[0]
+    if array.chunks is not None and whole.chunks is None:
+        whole = whole.chunk({d: array.chunksizes[d] for d in whole.dims})
+    bare = xr.DataArray(whole)
+    kept = array.where(bare | array.isnull(), BAD_QUALITY)
+    return kept.transpose(*array.dims).assign_attrs(array.attrs)
+
+
 def _cleaned(flux: Flux) -> Flux:
     return replace(flux, array=flux.clean(), limits=CLEAN)
 
@@ -147,10 +177,8 @@ def _gathered(ds: xr.Dataset, roles: Roles) -> xr.DataArray:
         n for n, c in first.coords.items() if n in ours or not set(c.dims) <= set(roles.record_dims)
     ]
     coords = first.drop_vars(other).isel(core).coords
-    variables = [
-        _in_blocks(ds.variables[n], roles.record_dims).transpose(*first.dims).to_base_variable()
-        for n in roles.flux
-    ]
+    every = [_in_blocks(ds.variables[n], roles.record_dims) for n in roles.flux]
+    variables = [_on_dims(v, first.dims).to_base_variable() for v in every]
     if roles.energy.dim is None:
         variable = xr.Variable.concat(variables, dim=ENERGY, combine_attrs="override")
     else:
@@ -160,6 +188,14 @@ def _gathered(ds: xr.Dataset, roles: Roles) -> xr.DataArray:
     name = str(roles.flux[0]) if len(roles.flux) == 1 else roles.chosen.label
     # Assigned, they are shared; to its constructor's, DataArray gives copies of their indexes.
     return xr.DataArray(variable, name=name).assign_coords(coords)
+
+
+def _on_dims(variable: xr.Variable, dims: tuple[Hashable, ...]) -> xr.Variable:
+    """A variable on the dimensions of its companions; its own pitch angles have the same values."""
+    own, others = (
+        [d for d in a if d not in b] for a, b in ((variable.dims, dims), (dims, variable.dims))
+    )
+    return _with_dims(variable, dict(zip(own, others, strict=True))).transpose(*dims)
 
 
 def _in_blocks(variable: xr.Variable, record_dims: tuple[Hashable, ...]) -> xr.Variable:

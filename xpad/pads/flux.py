@@ -95,5 +95,6 @@ class Flux:
         """Numbers for every record, (record…, dim), in its own order; see `PadRecords.map`."""
         dims = self.record_dims
         found = self.records().map(function, dim, size, name=name, **kwargs)
-        own = {n: c for n, c in self.array.coords.items() if set(c.dims) <= set(dims)}
-        return found.transpose(*dims, dim).assign_coords(own)
+        other = [n for n, c in self.array.coords.items() if not set(c.dims) <= set(dims)]
+        # As coordinates they keep an index of several levels, of which no level can be given alone.
+        return found.transpose(*dims, dim).assign_coords(self.array.drop_vars(other).coords)

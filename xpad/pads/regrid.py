@@ -28,7 +28,7 @@ def to_grid(
     ----------
     flux : (records, energies, pitch angles)
     grid : Grid
-    energy_table : (records, energies) or None
+    energy_table : (records, energies), (records, energies, pitch angles) or None
         None where the flux is on the grid's energies already.
     pitch_angle_table : (records, pitch angles), (records, energies, pitch angles) or None
 
@@ -39,23 +39,43 @@ def to_grid(
         Records whose tables hold no value.
     """
     bad = np.zeros(len(flux), dtype=bool)
+    for table in (energy_table, pitch_angle_table):
+        if table is not None:
+            bad |= ~np.isfinite(table).any(axis=tuple(range(1, np.ndim(table))))
+    # Energies that differ from one pitch angle to the next are put on the grid before those move.
+    by_angle = energy_table is not None and np.ndim(energy_table) == 3
+    if energy_table is not None and by_angle:
+        flux = _on_energies(flux, energy_table, grid)
     if pitch_angle_table is not None:
-        table = np.asarray(pitch_angle_table, dtype=np.float64)
-        bad |= ~np.isfinite(table).any(axis=tuple(range(1, table.ndim)))
-        if table.ndim == 2:
-            swapped = flux.transpose(0, 2, 1)
-            put = _interpolate(swapped, table, grid.pitch_angle, logarithmic=False)
-            flux = put.transpose(0, 2, 1)
-        else:
-            rows = flux.reshape(-1, flux.shape[2])[:, :, None]
-            flat = table.reshape(-1, table.shape[2])
-            put = _interpolate(rows, flat, grid.pitch_angle, logarithmic=False)
-            flux = put.reshape(len(flux), -1, grid.pitch_angle.size)
-    if energy_table is not None:
-        table = np.asarray(energy_table, dtype=np.float64)
-        bad |= ~np.isfinite(table).any(axis=1)
-        flux = _interpolate(flux, table, grid.energy, logarithmic=True)
+        flux = _on_pitch_angles(flux, pitch_angle_table, grid)
+    if energy_table is not None and not by_angle:
+        flux = _on_energies(flux, energy_table, grid)
     return flux, bad
+
+
+def _on_energies(flux: Floats, table: Doubles, grid: Grid) -> Floats:
+    """By one table for all pitch angles, (records, energies), or one for each."""
+    table = np.asarray(table, dtype=np.float64)
+    if table.ndim == 2:
+        return _interpolate(flux, table, grid.energy, logarithmic=True)
+    n, energies, pitch_angles = flux.shape
+    rows = flux.transpose(0, 2, 1).reshape(-1, energies)[:, :, None]
+    own = table.transpose(0, 2, 1).reshape(-1, energies)
+    put = _interpolate(rows, own, grid.energy, logarithmic=True)
+    return put.reshape(n, pitch_angles, grid.energy.size).transpose(0, 2, 1)
+
+
+def _on_pitch_angles(flux: Floats, table: Doubles, grid: Grid) -> Floats:
+    """By one table for all energies, (records, pitch angles), or one for each."""
+    table = np.asarray(table, dtype=np.float64)
+    if table.ndim == 2:
+        swapped = flux.transpose(0, 2, 1)
+        put = _interpolate(swapped, table, grid.pitch_angle, logarithmic=False)
+        return put.transpose(0, 2, 1)
+    rows = flux.reshape(-1, flux.shape[2])[:, :, None]
+    flat = table.reshape(-1, table.shape[2])
+    put = _interpolate(rows, flat, grid.pitch_angle, logarithmic=False)
+    return put.reshape(len(flux), -1, grid.pitch_angle.size)
 
 
 def beyond_grid(
@@ -75,8 +95,12 @@ def beyond_grid(
     """
     found: NDArray[np.bool_] | None = None
     if energy_table is not None:
+        rows = np.asarray(energy_table, dtype=np.float64)
+        rows = rows[:, :, None] if rows.ndim == 2 else rows
+        across = rows.transpose(0, 2, 1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = _beyond(np.log(energy_table), np.log(grid.energy))[:, :, None]
+            own = _beyond(np.log(across.reshape(-1, across.shape[2])), np.log(grid.energy))
+        found = own.reshape(across.shape).transpose(0, 2, 1)
     if pitch_angle_table is not None:
         table = np.asarray(pitch_angle_table, dtype=np.float64)
         own = _beyond(table.reshape(-1, table.shape[-1]), grid.pitch_angle).reshape(table.shape)

@@ -57,8 +57,14 @@ CAUSES = {
         "energies or pitch angles change in time, and the grid is the commonest of them: see check()",
         0.05,
     ),
+    "quality": Cause(
+        "of bad quality by the product's flags", "quality=False takes them as they are"
+    ),
 }
 """In the order of a report; `_note_causes` has them by number."""
+
+BAD_QUALITY = np.float32(-3e33)
+"""Stands for a value that quality flags rule out, until it is cleaned and counted."""
 
 BEYOND_GRID = list(CAUSES).index("beyond_grid")
 
@@ -227,7 +233,9 @@ def _note_causes(
         for j in range(row.size):
             value = row[j]
             cause = -1
-            if value != value:
+            if value == np.float32(-3e33):
+                cause = 6
+            elif value != value:
                 cause = 0
             elif abs(value) == np.inf:
                 cause = 1

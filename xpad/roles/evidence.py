@@ -156,7 +156,7 @@ def judged(
 
     Examples
     --------
-    >>> judged("pitch_angle", "alt", {}, np.array([80.0, 350.0]), "km").against
+    >>> judged("pitch_angle", "alpha", {}, np.array([80.0, 350.0]), "km").against
     "its units are 'km' (length)"
     >>> judged("pitch_angle", "FEDU_Alpha", {}, np.array([5.0, 90, 175]), "deg").grade.name
     'TOGETHER'

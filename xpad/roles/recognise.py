@@ -346,7 +346,7 @@ def _band_groups(ds: xr.Dataset) -> dict[Hashable, tuple[Hashable, ...]]:
         band = criteria.band(str(name))
         if band is not None:
             variable = ds.variables[name]
-            key = (band.others, band.kind, variable.dims, metadata.units(variable.attrs))
+            key = (band.others, band.kind, variable.shape, metadata.units(variable.attrs))
             members.setdefault(key, []).append((band.order, name))
     groups: dict[Hashable, tuple[Hashable, ...]] = {}
     for found in members.values():
@@ -373,15 +373,16 @@ def _candidate(
     flux = ds.variables[names[0]]
     if not all(_is_numeric(ds.variables[n]) for n in names) or flux.ndim < 1:
         return None
-    unlike = [n for n in names if ds[n].sizes != ds[names[0]].sizes] if len(names) > 1 else []
-    if unlike:
-        raise RolesError(
-            f"{names[0]!r} has the dimensions {dict(ds[names[0]].sizes)} and {unlike[0]!r} "
-            f"{dict(ds[unlike[0]].sizes)}; only fluxes of equal dimensions can be stacked in energy"
-        )
     pitch, energy = finder.axes(names[0], assigned)
     if pitch is None:
         return None
+    unlike = [n for n in names[1:] if not _is_alike(ds, finder, n, names[0], pitch)]
+    if unlike:
+        raise RolesError(
+            f"{names[0]!r} has the dimensions {dict(ds[names[0]].sizes)} and {unlike[0]!r} "
+            f"{dict(ds[unlike[0]].sizes)}; only fluxes of equal dimensions, or with pitch angles of "
+            "equal values, can be stacked in energy"
+        )
     if len(names) > 1:
         if energy is not None and energy.dim is not None:
             return None  # companions of which each has an energy axis are no energy bands
@@ -389,9 +390,52 @@ def _candidate(
     if energy is None:
         energy = Axis(None, None, "none: one energy channel")
     record_dims = tuple(d for d in flux.dims if d not in (pitch.dim, energy.dim))
+    _require_explained(ds, finder, names[0], record_dims, pitch, energy)
     rank, why = _rank(names, flux, energy, record_dims)
     mission = str(flux.attrs.get(MISSION_ATTR, ""))
     return Candidate(names, energy, pitch, record_dims, rank, why, mission)
+
+
+def _is_alike(
+    ds: xr.Dataset, finder: AxisFinder, name: Hashable, first: Hashable, pitch: Axis
+) -> bool:
+    """Whether a flux lies as the first does; on pitch angles of its own, if those have equal values."""
+    if ds[name].sizes == ds[first].sizes:
+        return True
+    own = finder.axes(name)[0]
+    if own is None or own.variable is None or pitch.variable is None:
+        return False
+    a, b = ds.variables[own.variable], ds.variables[pitch.variable]
+    renamed = {pitch.dim if d == own.dim else d: n for d, n in ds[name].sizes.items()}
+    fits = renamed == dict(ds[first].sizes) and a._in_memory and b._in_memory
+    return fits and np.array_equal(a.values, b.values)
+
+
+def _require_explained(
+    ds: xr.Dataset,
+    finder: AxisFinder,
+    name: Hashable,
+    record_dims: tuple[Hashable, ...],
+    pitch: Axis,
+    energy: Axis,
+) -> None:
+    """Refuse a dimension that may as well be an axis: its bins would be taken for records."""
+    flux = ds.variables[name]
+    lengths = {flux.sizes[axis.dim] for axis in (pitch, energy) if axis.dim is not None}
+    for dim in record_dims:
+        said = any(dim in v.dims for n, v in ds.variables.items() if v.ndim == 1 and n != name)
+        if said or dim == flux.dims[0] or finder.is_time(name, dim):
+            continue
+        if energy.dim is not None and flux.sizes[dim] not in lengths:
+            continue
+        told = (
+            f"of the flux {name!r}, with dimensions {dict(flux.sizes)}, {pitch.dim!r} is the pitch "
+            f"angle, and nothing says what {dim!r} is. Where it is energies, "
+            f"ds.assign_coords({dim}=({dim!r}, [...], {{'units': 'keV'}})); where it is records, "
+            f"ds.assign_coords({dim}=range({flux.sizes[dim]}))"
+        )
+        finder.unclear.append(told)
+        raise RolesError(told)
 
 
 def _stacked(names: tuple[Hashable, ...]) -> Axis:

@@ -89,6 +89,10 @@ class Settings:
         "Flux outside of it is missing: as the data state it (VALIDMIN, VALIDMAX), a range in their "
         "units, or none.",
     ] = "stated"
+    quality: Annotated[
+        bool, RECORDS,
+        "Leave out what the product's quality flags say is bad, as far as `xpad.missions` knows them.",
+    ] = False
     zeros: Annotated[
         Zeros, RECORDS,
         "What a flux of zero is: measured, missing, or what is known of the product.",
@@ -252,6 +256,7 @@ class Options(TypedDict, total=False):
     min_positive: int
     negative: Negative
     valid_range: tuple[float, float] | ValidRange
+    quality: bool
     zeros: Zeros
     energy_tables: EnergyTables
     split: Split

@@ -13,6 +13,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 DatasetOrArray = TypeVar("DatasetOrArray", xr.Dataset, xr.DataArray)
@@ -88,7 +89,9 @@ def storable(obj: DatasetOrArray) -> DatasetOrArray:
         names = list(out.variables)
     for name in names:
         variable = out[name].variable
-        if variable.dtype.kind == "U":
+        # A level of an index of several belongs to that, and no store holds one.
+        is_level = isinstance(out.indexes.get(name), pd.MultiIndex)
+        if variable.dtype.kind == "U" and not is_level:
             replaced = {name: xr.Variable(variable.dims, _text(variable))}
             is_coordinate = name in out.coords
             out = out.assign_coords(replaced) if is_coordinate else out.assign(replaced)
