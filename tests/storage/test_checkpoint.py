@@ -83,8 +83,8 @@ def test_what_cannot_be_a_checkpoint_is_told_in_a_line(small, tmp_path, fit):
 @pytest.mark.parametrize("name", [CONFIGURATION, TRAINED])
 def test_a_damaged_one_is_named(small, tmp_path, name):
     place = Scratch(str(tmp_path / "ck"))
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(KeyError):
-        patched.setattr(Checkpoint, "remove", lambda self: {}["cut off"])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Checkpoint, "remove", lambda self: None)
         small.pad.fit(checkpoint=place.url, **QUICK)
     assert place.has(name)
     (tmp_path / "ck" / name).write_bytes(b"nothing that numpy reads")
