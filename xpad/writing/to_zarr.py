@@ -27,7 +27,7 @@ from xpad.statistics.spectrogram import quicklook_of
 from xpad.statistics.sums import Tally
 from xpad.storage.place import Place
 from xpad.storage.unstorable import require_storable
-from xpad.writing.contents import Contents
+from xpad.writing.contents import Contents, require_names
 from xpad.writing.labelling import label_regions
 from xpad.writing.regions import Labelling, Layout, in_chunks
 from xpad.writing.store import Store
@@ -95,7 +95,8 @@ def cluster_to_zarr(
     ------
     OptionError
         The store exists, or was begun with another configuration; the
-        difference is named.
+        difference is named. A variable of the data has a name that the store
+        needs.
     RolesError, NotEnoughDataError, TrainingError
         As `fit`.
 
@@ -199,6 +200,10 @@ class _Wanted:
     prefix: str
     keep_flux: bool
     progress: Progress
+
+    def __post_init__(self) -> None:
+        if not self.keep_flux:
+            require_names(self.flux, self.prefix)
 
     def stated(self, preset: str, settings: Settings) -> dict[str, Any]:
         """All that the store depends on: what is begun with one is not gone on with another."""
