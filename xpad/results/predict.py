@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xpad.errors import GridMismatchError, OptionError
 from xpad.fitting.splitter import split_of_records, splitter
 from xpad.model.model import Model
-from xpad.model.pipeline import UNUSABLE, Pipeline
+from xpad.model.pipeline import Pipeline
 from xpad.model.provenance import identity
 from xpad.pads.blocks import Block, Piece
 from xpad.pads.canonical import located
@@ -27,6 +27,7 @@ from xpad.results.variables import (
     learned,
     require_prefix,
     result_attrs,
+    usable_only,
     warn_of_no_label,
     without_former,
 )
@@ -178,7 +179,7 @@ def _results_of_block(
 ) -> NDArray[np.float32]:
     def results(piece: Piece) -> NDArray[np.float32]:
         pads = pipeline.preparation.pads(piece)
-        return packing.pack(pipeline.results(pads, with_error=with_error))
+        return packing.pack(usable_only(pipeline.results(pads, with_error=with_error)))
 
     return block.rows(results, packing.size)
 
@@ -191,7 +192,7 @@ def _splits(flux: Flux, model: Model, flag: xr.DataArray) -> xr.DataArray:
     )  # fmt: skip
     # On variables: xr.where of arrays would drop the attributes of their coordinates.
     usable = flag.variable == OK
-    found = xr.where(usable, split.variable.transpose(*flag.dims), np.int8(UNUSABLE))
+    found = xr.where(usable, split.variable.transpose(*flag.dims), np.int8(variable.missing))
     return xr.DataArray(
         found.astype(variable.dtype), coords=flag.coords, attrs=variable.attrs(model)
     )
