@@ -213,6 +213,31 @@ class Text(Written):
 
 
 @dataclass(frozen=True)
+class TimeOrName(Written):
+    """A length of time, which has a unit, or the name of a variable.
+
+    Examples
+    --------
+    >>> [TimeOrName().takes(text) for text in ("9h", "1.5D", "orbit", "3", "-1D", "0h", "NaT", "")]
+    [True, True, True, False, False, False, False, False]
+    """
+
+    metavar = "TIME|NAME"
+
+    def takes(self, value: Any) -> bool:
+        if not isinstance(value, str) or not value.strip() or _is_bare_number(value):
+            return False
+        length = nanoseconds(value)
+        return length is None or length > 0
+
+    def __str__(self) -> str:
+        return "a positive length of time with its unit, or the name of a variable"
+
+    def parsed(self, text: str) -> str:
+        return text
+
+
+@dataclass(frozen=True)
 class Choice(Written):
     """One of these words, or None where that is among them.
 
@@ -298,6 +323,35 @@ class Either(Written):
 def is_number(value: Any) -> bool:
     """Whether the value is a finite number, and no bool."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def nanoseconds(text: str) -> int | None:
+    """The length of time that a text says, 0 where it says a missing one; None where it says none.
+
+    Examples
+    --------
+    >>> nanoseconds("1h"), nanoseconds("orbit")
+    (3600000000000, None)
+    """
+    import numpy as np
+    import pandas as pd
+
+    try:
+        length = pd.Timedelta(text)
+    except ValueError:
+        return None
+    if length is pd.NaT:
+        return 0
+    return int(length.to_timedelta64().astype("timedelta64[ns]").astype(np.int64))
+
+
+def _is_bare_number(text: str) -> bool:
+    """Whether a text is of digits and signs alone, of which pandas makes nanoseconds."""
+    try:
+        float(text.replace(" ", ""))
+    except ValueError:
+        return False
+    return True
 
 
 def numbers(value: Any) -> Any:

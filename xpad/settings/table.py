@@ -8,7 +8,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypedDict, get_args
 
 from xpad.errors import OptionError
-from xpad.settings.constraints import Between, Fluxes, Interval, Positive, Whole
+from xpad.settings.constraints import Between, Fluxes, Interval, Positive, TimeOrName, Whole
 from xpad.settings.entry import Setting, entries, with_text
 
 Normalise = Literal["max", "max_energy", "90deg"]
@@ -86,7 +86,7 @@ class Settings:
         "Draw training and validation records one by one, or by whole blocks (days, orbits).",
     ] = "random"
     block: Annotated[
-        str, SPLIT,
+        str, SPLIT, TimeOrName(),
         'Length of a block ("1D", "9h"), or the name of a variable that numbers the blocks (orbits).',
     ] = "1D"
     train: Annotated[
