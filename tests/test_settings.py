@@ -198,7 +198,10 @@ def test_help_of_a_check_lists_what_it_takes():
 
 
 def test_help_says_types_as_numpydoc_does():
-    for name, words in [("normalise", get_args(Normalise)), ("encoder", (*get_args(EncoderName), None))]:
+    for name, words in [
+        ("normalise", get_args(Normalise)),
+        ("encoder", (*get_args(EncoderName), None)),
+    ]:
         told = ", ".join(map(repr, words))
         default = table()[name].default
         assert table()[name].told().startswith(f"{name} : {{{told}}}, default {default!r}")

@@ -16,7 +16,6 @@ from xpad.storage.paths import whole_or_nothing
 from xpad.storage.place import Place
 from xpad.writing.to_zarr import cluster_to_zarr
 
-
 STORE = "rept.zarr"
 SUFFIXES = {"cdf": ".cdf", "pictures": ".png"}
 """Of the files in each folder that the demo makes beside its store."""

@@ -16,7 +16,7 @@ def row(dtype, missing):
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float64, np.uint32, "M8[ns]"], ids=str)
 def test_a_type_that_a_float32_does_not_hold_is_refused(dtype):
-    with pytest.raises(TypeError, match="cannot hold every .* of 'shape'"):
+    with pytest.raises(TypeError, match=r"cannot hold every .* of 'shape'"):
         row(dtype, 0)
 
 

@@ -14,7 +14,7 @@ from xpad.compute.workers import require_worker
 from xpad.errors import OptionError
 from xpad.settings import Options, Setting, entries, table
 from xpad.storage.checkpoint import Checkpoint
-from xpad.storage.scratch import Scratch, temporary
+from xpad.storage.scratch import Scratch, storage, temporary
 
 RESOURCES = "resources (they do not change the result)"
 
@@ -87,18 +87,17 @@ def require_resources(resources: Mapping[str, Any]) -> None:
             raise OptionError(f"{name}={resources[name]!r} is neither a path nor a URL")
         if resources.get(name) is not None and not str(resources[name]).strip():
             raise OptionError(f"{name}={resources[name]!r} is an empty name; give a path or a URL")
-    if not isinstance(resources.get("storage_options"), (Mapping, type(None))):
-        raise OptionError(f"storage_options={resources['storage_options']!r} is no dict")
+    options = storage(resources.get("storage_options"))
     budget(resources.get("memory"))
     require_worker(resources.get("training_worker"))
     _checkpoint(resources).require_ours()
     if resources.get("scratch") is not None:
-        with temporary(resources["scratch"], dict(resources.get("storage_options") or {})):
+        with temporary(resources["scratch"], options):
             pass
 
 
 def _checkpoint(resources: Mapping[str, Any]) -> Checkpoint:
-    place, options = resources.get("checkpoint"), dict(resources.get("storage_options") or {})
+    place, options = resources.get("checkpoint"), storage(resources.get("storage_options"))
     return Checkpoint(None if place is None else Scratch(str(place), options))
 
 
@@ -152,6 +151,6 @@ def workspace(
             training_worker,
             _checkpoint(given),
             None if scratch is None else str(scratch),
-            dict(storage_options or {}),
+            storage(storage_options),
             stack,
         )

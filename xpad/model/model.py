@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xpad.errors import OptionError
 from xpad.model.pipeline import Pipeline
 from xpad.pads.grid import Grid
 from xpad.roles.ours import MODEL_FORMAT
@@ -199,3 +200,16 @@ class Model:
         if epochs:
             told += f", validation loss {float(self.history.val_loss[-1]):.3g}"
         return told
+
+
+def require_model(model: object) -> None:
+    """Refuse what is no model, such as the path of one.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not isinstance(model, Model):
+        raise OptionError(
+            f"model is a {type(model).__name__}; give what ds.pad.fit() or xpad.load_model(path) returned"
+        )

@@ -98,6 +98,20 @@ def units_of(flux: xr.DataArray) -> str:
     return str(flux.attrs.get("units") or flux.attrs.get("UNITS") or "")
 
 
+def require_record_dim(flux: xr.DataArray) -> None:
+    """Refuse a single distribution, which has no dimension of records.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not record_dims(flux):
+        raise OptionError(
+            f"{flux.name} has no record dimension: it is a single distribution; give it one, such as "
+            "ds.expand_dims('time')"
+        )
+
+
 def require_records(flux: xr.DataArray) -> None:
     """Refuse data without a record.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xpad.errors import OptionError
 from xpad.pads.valid import Floats
+from xpad.settings import table
 
 NINETY_TOLERANCE = 0.5
 """Degrees: a bin this near to 90 is the bin at 90."""
@@ -58,10 +59,7 @@ def normalisation(method: str) -> Normalisation:
     OptionError
         There is none; the known ones are listed.
     """
-    if method not in NORMALISATIONS:
-        known = ", ".join(NORMALISATIONS)
-        raise OptionError(f"normalise={method!r} is not known; choose one of {known}")
-    return NORMALISATIONS[method]
+    return NORMALISATIONS[table()["normalise"].taken(method)]
 
 
 def normalise_pads(flux: Floats, method: str, pitch_angle: Doubles) -> Floats:

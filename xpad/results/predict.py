@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.errors import GridMismatchError, OptionError
+from xpad.errors import GridMismatchError
 from xpad.fitting.splitter import split_of_records, splitter
-from xpad.model.model import Model
+from xpad.model.model import Model, require_model
 from xpad.model.pipeline import Pipeline
 from xpad.model.provenance import identity
 from xpad.pads.blocks import Block, Piece
@@ -90,10 +90,7 @@ def flux_for(model: Model, obj: xr.Dataset | xr.DataArray, variable: str | None 
     GridMismatchError
         The data are on another grid than the model, or in other units than its background.
     """
-    if not isinstance(model, Model):
-        raise OptionError(
-            f"model is a {type(model).__name__}; give what ds.pad.fit() or xpad.load_model(path) returned"
-        )
+    require_model(model)
     ds, grid = as_dataset(obj), model.grid
     fitted = model.provenance["input"]["variable"]
     assigned = ROLE_ATTRS["flux"] in ds.attrs

@@ -45,10 +45,9 @@ def encode(
     >>> xpad.encode(ds, model).dims
     ('Epoch', 'pad_hidden')
     """
+    flux = flux_for(model, obj, variable)
     width = model.pipeline.n_encoded
-    found = flux_for(model, obj, variable).numbers(
-        _encoded, "pad_hidden", width, name="xpad-encode", pipeline=model.pipeline
-    )
+    found = flux.numbers(_encoded, "pad_hidden", width, name="xpad-encode", pipeline=model.pipeline)
     return found.rename("pad_hidden").assign_attrs(long_name="encoding of the PAD")
 
 

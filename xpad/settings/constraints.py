@@ -172,10 +172,12 @@ class Interval(Written):
 
 @dataclass(frozen=True)
 class Fluxes(Written):
-    """One flux, or one for each energy; on the command line, with commas.
+    """One flux, or one for each energy, none negative; on the command line, with commas.
 
     Examples
     --------
+    >>> Fluxes().takes(0.0), Fluxes().takes(()), Fluxes().takes(-5.0)
+    (True, False, False)
     >>> Fluxes().read("3"), Fluxes().read("3,4"), Fluxes().plain([3])
     (3.0, (3.0, 4.0), 3.0)
     """
@@ -187,10 +189,11 @@ class Fluxes(Written):
         return found[0] if isinstance(found, tuple) and len(found) == 1 else found
 
     def takes(self, value: Any) -> bool:
-        return all(map(is_number, value if isinstance(value, tuple) else (value,)))
+        every = value if isinstance(value, tuple) else (value,)
+        return bool(every) and all(is_number(one) and one >= 0 for one in every)
 
     def __str__(self) -> str:
-        return "a flux or one for each energy"
+        return "a flux of at least 0 or one for each energy"
 
     def parsed(self, text: str) -> Any:
         return self.plain([float(part) for part in text.split(",")])
@@ -340,7 +343,7 @@ def nanoseconds(text: str) -> int | None:
         length = pd.Timedelta(text)
     except ValueError:
         return None
-    if length is pd.NaT:
+    if pd.isna(length):
         return 0
     return int(length.to_timedelta64().astype("timedelta64[ns]").astype(np.int64))
 

@@ -24,6 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 WIDTH = 71
 """Columns of a list in a docstring."""
+MOST_SHOWN = 100
+"""Characters of a value in a message."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Setting:
         """
         plain = self.constraint.plain(value)
         if not self.constraint.takes(plain):
-            raise OptionError(self.constraint.refusal(f"{self.name}={value!r}", self._meaning))
+            raise OptionError(self.constraint.refusal(f"{self.name}={shown(value)}", self._meaning))
         return plain
 
     def read(self, text: str) -> Any:
@@ -103,6 +105,19 @@ class Setting:
 
 
 _BY_TYPE: dict[Any, Constraint] = {bool: Switch(), str: Text()}
+
+
+def shown(value: object) -> str:
+    """A value in a message: in one line, and not longer than one reads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shown("9h"), shown(np.ones((2, 2)))
+    ("'9h'", 'array([[1., 1.], [1., 1.]])')
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def entries(table: type) -> dict[str, Setting]:

@@ -220,6 +220,10 @@ class Settings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Settings:
         """The inverse of `as_dict`; unknown names are refused."""
+        if not isinstance(values, Mapping):
+            raise OptionError(
+                f"settings come from a dict, not from a {type(values).__name__}; give what as_dict() gave"
+            )
         require_known(values)
         return cls(**values)
 

@@ -131,6 +131,21 @@ class Scratch:
         return fs, f"{root.rstrip('/')}/{name}".rstrip("/")
 
 
+def storage(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Storage options of fsspec, as a user gives them.
+
+    Raises
+    ------
+    OptionError
+        They are no dict.
+    """
+    if not isinstance(options, Mapping | None):
+        raise OptionError(
+            f"storage_options={options!r} is no dict; give what fsspec takes for the URL"
+        )
+    return dict(options or {})
+
+
 def file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
     """The fsspec file system of a path or URL, and the path there.
 

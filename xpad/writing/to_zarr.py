@@ -15,7 +15,7 @@ from xpad.fitting.fit import fit_flux, selected_flux
 from xpad.fitting.resources import FIT_OPTIONS, FitOptions, require_resources, separated, workspace
 from xpad.model.model import Model
 from xpad.model.provenance import configuration, identity
-from xpad.pads.dims import require_records
+from xpad.pads.dims import require_record_dim, require_records
 from xpad.pads.flux import Flux
 from xpad.pads.grid import grid_coords
 from xpad.results.predict import flux_for
@@ -202,6 +202,7 @@ class _Wanted:
     progress: Progress
 
     def __post_init__(self) -> None:
+        require_record_dim(self.flux.array)
         if not self.keep_flux:
             require_names(self.flux, self.prefix)
 
