@@ -143,7 +143,7 @@ def test_a_value_is_shown_in_one_line():
 
 def test_a_url_that_nothing_knows(fitted):
     for call in (partial(xpad.load_model, "nope://x"), partial(fitted.save, "nope://x")):
-        told(call, "nope://x", "s3fs")
+        told(call, "nope://x", "fsspec")
 
 
 @pytest.mark.parametrize("version", [None, "2", 0, True, 1.5])

@@ -41,7 +41,7 @@ def open_dataset(
     on_error : {"raise", "skip"}
         With "skip", files that cannot be read are left out with an `XpadWarning` and listed in
         ``attrs["xpad_skipped"]``.
-    engine : {"cdf", "das2", "netcdf", "zarr"}, optional
+    engine : {ENGINES}, optional
         Read as this format, whatever the content looks like.
 
     Returns
@@ -79,8 +79,12 @@ def open_dataset(
         raise OptionError(f"chunks={chunks!r} is not possible; use 'auto', None, an int or a dict.")
     paths = resolve(path)
     source = source_of(paths, on_error, engine)
-    dataset = source.read(paths, variable, on_error=on_error)
+    dataset = source.opened(paths, variable, on_error=on_error)
     return chunked(dataset, chunks, tokens(dataset, paths))
+
+
+if open_dataset.__doc__ is not None:  # python -OO leaves none
+    open_dataset.__doc__ = open_dataset.__doc__.replace("ENGINES", ", ".join(map(repr, SOURCES)))
 
 
 def source_of(paths: Sequence[str], on_error: str = "raise", engine: str | None = None) -> Source:

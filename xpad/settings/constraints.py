@@ -340,7 +340,7 @@ def nanoseconds(text: str) -> int | None:
     import pandas as pd
 
     try:
-        length = pd.Timedelta(text)
+        length: Any = pd.Timedelta(text)
     except ValueError:
         return None
     if pd.isna(length):
