@@ -197,6 +197,12 @@ def test_help_of_a_check_lists_what_it_takes():
         assert parameter.default == table()[name].default
 
 
+def test_help_of_a_step_lists_the_words_of_its_setting():
+    text = " ".join(inspect.getdoc(xpad.normalise).split())
+    assert f"method : {{{', '.join(map(repr, METHODS))}}} {table()['normalise'].text}" in text
+    assert get_type_hints(xpad.normalise)["method"] == table()["normalise"].type
+
+
 def test_help_says_types_as_numpydoc_does():
     for name, words in [
         ("normalise", get_args(Normalise)),

@@ -165,3 +165,21 @@ def test_of_a_variable_that_is_named() -> None:
     found = xpad.normalise(missions.hope_file(), variable="FPDU")
     assert found.name == "FPDU"
     assert float(found.max()) == 1
+
+
+def test_what_pitch_angles_that_vary_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is said by the entry, whichever it is."""
+    ds = missions.plain(time=3, probe=2)
+    flux = xpad.flux(ds)
+    table = xr.broadcast(flux.pitch_angle.drop_vars("pitch_angle"), flux.time)[0]
+    varying = flux.drop_vars("pitch_angle").assign_coords(pitch_angle_table=table)
+    monkeypatch.setattr("xpad.pads.canonical.flux", lambda *_: varying)
+    for method, entry in NORMALISATIONS.items():
+        if entry.varying:
+            with pytest.raises(
+                OptionError, match=rf"vary from record to record, so {entry.varying}"
+            ):
+                xpad.normalise(ds, method)
+        else:
+            assert xpad.normalise(ds, method).shape == flux.shape
+    assert [m for m, entry in NORMALISATIONS.items() if entry.varying] == ["90deg"]

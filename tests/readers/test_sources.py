@@ -134,9 +134,10 @@ def test_all_read_alike(name: str) -> None:
     assert isinstance(opens, Later)
     found = inspect.signature(getattr(import_module(opens.module), opens.name))
     wanted = Read if source.read else OpenOne
-    assert list(found.parameters.values()) == list(
-        inspect.signature(wanted.__call__).parameters.values()
-    )[1:]
+    assert (
+        list(found.parameters.values())
+        == list(inspect.signature(wanted.__call__).parameters.values())[1:]
+    )
 
 
 def test_a_source_reads_one_way() -> None:

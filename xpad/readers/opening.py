@@ -11,8 +11,10 @@ from xpad.errors import OptionError, ReaderError
 from xpad.readers.paths import PathLike, resolve
 from xpad.readers.skipping import Skipping
 from xpad.readers.sources import SOURCES, Source, detect
+from xpad.settings.entry import says
 
 
+@says(engines=", ".join(map(repr, SOURCES)))
 def open_dataset(
     path: PathLike | Iterable[PathLike],
     variable: str | Collection[str] | None = None,
@@ -41,7 +43,7 @@ def open_dataset(
     on_error : {"raise", "skip"}
         With "skip", files that cannot be read are left out with an `XpadWarning` and listed in
         ``attrs["xpad_skipped"]``.
-    engine : {ENGINES}, optional
+    engine : {<engines>}, optional
         Read as this format, whatever the content looks like.
 
     Returns
@@ -81,10 +83,6 @@ def open_dataset(
     source = source_of(paths, on_error, engine)
     dataset = source.opened(paths, variable, on_error=on_error)
     return chunked(dataset, chunks, tokens(dataset, paths))
-
-
-if open_dataset.__doc__ is not None:  # python -OO leaves none
-    open_dataset.__doc__ = open_dataset.__doc__.replace("ENGINES", ", ".join(map(repr, SOURCES)))
 
 
 def source_of(paths: Sequence[str], on_error: str = "raise", engine: str | None = None) -> Source:

@@ -116,7 +116,7 @@ def shown(value: object) -> str:
     >>> shown("9h"), shown(np.ones((2, 2)))
     ("'9h'", 'array([[1., 1.], [1., 1.]])')
     """
-    text = " ".join(repr(value).split())
+    text = re.sub(r"\s*\n\s*", " ", repr(value))
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
@@ -145,6 +145,21 @@ def lists(settings: Iterable[Setting]) -> Callable[[F], F]:
         if function.__doc__ is not None:  # python -OO leaves none
             rows = textwrap.indent(listed(settings), "    ")
             function.__doc__ = with_text(function.__doc__, rows, before="Returns")
+        return function
+
+    return decorated
+
+
+def says(**words: str) -> Callable[[F], F]:
+    """Have a function's docstring say these words in place of their names in ``<…>``."""
+
+    def decorated(function: F) -> F:
+        told = function.__doc__
+        if told is not None:  # python -OO leaves none
+            for name, text in words.items():
+                assert f"<{name}>" in told, f"no <{name}>"
+                told = told.replace(f"<{name}>", text)
+            function.__doc__ = told
         return function
 
     return decorated
