@@ -24,7 +24,7 @@ def varies(flux: xr.DataArray, axis: str) -> bool:
     return TABLES[axis] in flux.coords
 
 
-def describe_axis(values: np.ndarray, unit: str, most: int = 3) -> str:
+def describe_axis(values: np.ndarray, unit: str) -> str:
     """'12 energies 1.8 … 20 MeV'-like text for messages."""
     values = np.asarray(values, dtype=float)
     ends = f"{values[0]:g}" if values.size == 1 else f"{values[0]:g} … {values[-1]:g}"

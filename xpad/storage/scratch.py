@@ -160,7 +160,7 @@ def file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
         fs, path = url_to_fs(url, **options)
     except (ImportError, ValueError, TypeError) as err:
         raise OptionError(
-            f"{url} cannot be used: {err}. For s3:// install s3fs (pip install 'xpad[s3]'), for gs:// "
+            f"{url} cannot be used: {err}. For s3:// pip install s3fs, for gs:// "
             "gcsfs; storage_options= must be what fsspec takes for it"
         ) from err
     return fs, str(path)
