@@ -70,7 +70,7 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
     from xpad.pads.blocks import Block
     from xpad.pads.canonical import located
     from xpad.pads.valid import measured
-    from xpad.results.variables import Packing
+    from xpad.results.variables import Packing, usable_only
     from xpad.stages import pca
     from xpad.stages.split import TEST, Members
     from xpad.statistics.sums import Tally
@@ -104,7 +104,7 @@ def steps(store: str, repeats: int) -> dict[str, dict[str, float]]:
         encoded = [encoder.encode(*some) for some in rows]
         components = [pca.project(principal, some) for some in encoded]
         labels = [fitted.labeller.assign(some) for some in components]
-        columns = np.concatenate([packing.pack(fitted.results(one)) for one in pads])
+        columns = np.concatenate([packing.pack(usable_only(fitted.results(one))) for one in pads])
         written = zarr.create_array(
             f"{folder}/columns.zarr", shape=columns.shape, dtype="f4", chunks=columns.shape,
             compressors=(codec,),

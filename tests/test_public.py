@@ -33,6 +33,16 @@ METHODS = [
 of_every_method = pytest.mark.parametrize(("owner", "name", "function"), METHODS)
 
 
+def test_what_is_listed_of_pictures_is_for_users():
+    assert dir(xpad.plot) == sorted(xpad.plot.__all__)
+
+
+def test_the_command_line_is_run_as_a_module():
+    run = [sys.executable, "-m", "xpad", "--version"]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout == f"xpad {xpad.__version__}\n"
+
+
 def parameters(function):
     """Name, kind and default of each parameter but the first."""
     found = list(inspect.signature(function).parameters.values())[1:]

@@ -1,6 +1,7 @@
 """What the README and the docs show runs as it stands there."""
 
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def test_contributing_names_what_is_there():
     for table, module in entries:
         where = module.removesuffix("/__init__").replace("/", ".")
         assert hasattr(import_module(f"xpad.{where}"), table), table
+
+
+def test_contributing_shows_the_floors_of_the_contract():
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    (block,) = re.findall(r"```\n(__main__\n.*?)```", page, re.DOTALL)
+    told = [set(re.split(r"\s{2,}", line)[0].split(", ")) for line in block.splitlines()]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    assert told == [{n for n in layer.split(" | ") if "(" not in n} for layer in layers]
 
 
 def test_every_lane_is_told_of():

@@ -65,7 +65,10 @@ TAKES_REFUSES: dict[str, tuple[dict[str, object], list[object]]] = {
     "zeros": ({"missing": "missing"}, ["drop", None, True]),
     "energy_tables": ({"refuse": "refuse"}, ["mix", None]),
     "split": ({"blocks": "blocks"}, ["days", None]),
-    "block": ({"9h": "9h", "orbit": "orbit"}, [5, None]),
+    "block": (
+        {"9h": "9h", "orbit": "orbit", "P1D": "P1D", "01:00:00": "01:00:00", "3orbits": "3orbits"},
+        ["3", "1.5", "+3", "3 4", "1e3", "", "  ", "NaT", "nan", "-1D", "0h", "0.1ns", 5, None],
+    ),
     "train": ({"0.3": 0.3}, NO_SHARE),
     "validation": ({"0.3": 0.3}, NO_SHARE),
     "max_train": ({"5": 5, "none": None}, NO_COUNT),
@@ -145,12 +148,13 @@ def test_a_refusal_says_what_is_wanted(setting):
 
 def test_the_words_of_a_choice_are_those_of_its_type():
     assert get_args(Normalise) == METHODS
-    assert get_args(EncoderName) == ("dense",)
-    assert get_args(KRule) == ("meanshift",)
-    with pytest.raises(OptionError, match=r"choose one of \['dense', None\]"):
-        Settings(encoder="deep")
-    with pytest.raises(OptionError, match=r"k='elbow' .* at least 1, 'meanshift' or None"):
-        Settings(k="elbow")
+    with pytest.raises(OptionError) as caught:
+        Settings(encoder="no word")
+    assert f"choose one of {[*get_args(EncoderName), None]}" in str(caught.value)
+    with pytest.raises(OptionError, match=r"k='no word' .* at least 1, ") as caught:
+        Settings(k="no word")
+    for word in (*get_args(KRule), None):
+        assert repr(word) in str(caught.value)
 
 
 def test_a_registry_has_an_entry_for_every_word_and_no_other():
@@ -158,6 +162,11 @@ def test_a_registry_has_an_entry_for_every_word_and_no_other():
     assert set(ENCODERS) == {*get_args(EncoderName), None}
     assert set(LABELLERS) == set(get_args(Labeller))
     assert set(K_RULES) == set(get_args(KRule))
+
+
+def test_a_rule_and_a_labeller_have_different_names():
+    """A model's scores are by these names, side by side."""
+    assert not set(K_RULES) & set(LABELLERS)
 
 
 @BY_NAME
@@ -195,10 +204,22 @@ def test_help_of_a_check_lists_what_it_takes():
         assert parameter.default == table()[name].default
 
 
+def test_help_of_a_step_lists_the_words_of_its_setting():
+    text = " ".join(inspect.getdoc(xpad.normalise).split())
+    assert f"method : {{{', '.join(map(repr, METHODS))}}} {table()['normalise'].text}" in text
+    assert get_type_hints(xpad.normalise)["method"] == table()["normalise"].type
+
+
 def test_help_says_types_as_numpydoc_does():
-    assert table()["normalise"].told().startswith("normalise : {'max', 'max_energy', '90deg'}, ")
-    assert table()["encoder"].told().startswith("encoder : {'dense', None}, default 'dense'")
-    assert table()["k"].told().startswith("k : int, 'meanshift' or None, default None")
+    for name, words in [
+        ("normalise", get_args(Normalise)),
+        ("encoder", (*get_args(EncoderName), None)),
+    ]:
+        told = ", ".join(map(repr, words))
+        default = table()[name].default
+        assert table()[name].told().startswith(f"{name} : {{{told}}}, default {default!r}")
+    rules = ", ".join(["int", *map(repr, get_args(KRule))])
+    assert table()["k"].told().startswith(f"k : {rules} or None, default None")
     assert table()["epochs"].told().endswith("A whole number of at least\n    1.")
     assert (
         resources()["storage_options"].told().startswith("storage_options : Mapping[str, Any] or ")
@@ -221,7 +242,7 @@ def test_the_command_line_reads_what_the_table_says(setting):
 @BY_NAME
 def test_the_command_line_refuses_in_the_words_of_the_table(setting, capsys):
     if setting.type in (bool, str):
-        return  # any text is a text, and a switch takes none
+        return  # any text may be the name of a variable, and a switch takes none
     words = ["nonsense"] * (2 if setting.name == "energies" else 1)
     with pytest.raises(SystemExit) as stop:
         given(option(setting.name), *words)

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -82,7 +82,7 @@ def _one_line_warning(
 
 def parser() -> argparse.ArgumentParser:
     """The parser; every setting of the method is an option of ``cluster``."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="xpad", description="Sort pitch-angle distributions into their typical shapes."
     )
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
@@ -144,6 +144,13 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--quiet", action="store_true", help="no progress bars")
     demo.set_defaults(run=run_demo)
     return top
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes options by their whole names: a shortened one might be another's tomorrow."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **given})
 
 
 class _Version(argparse.Action):
@@ -246,7 +253,10 @@ def _told_by_argparse(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def _settings_in(path: str) -> Settings:
     """The settings in a JSON file, as `Settings.as_dict` gives them."""
-    text = Path(path).read_text(encoding="utf-8")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as err:
+        raise argparse.ArgumentTypeError(f"{path} is not a text in UTF-8 ({err})") from err
     return Settings.from_dict(_json_object(text, path))
 
 
@@ -292,6 +302,8 @@ def run_cluster(arguments: argparse.Namespace) -> None:
         for name, value in vars(arguments).items()
         if name.startswith("set_")
     }
+    if arguments.settings is not None:
+        _require_alone(arguments, options)
     Place.of(arguments.output).require_apart(arguments.files)
     with _scheduler(arguments.scheduler):
         out = xpad.cluster_to_zarr(
@@ -308,6 +320,17 @@ def run_cluster(arguments: argparse.Namespace) -> None:
         )
     model = xpad.load_model(arguments.output, storage_options=options.get("storage_options"))
     _report(out, model, arguments.prefix, arguments.output)
+
+
+def _require_alone(arguments: argparse.Namespace, options: Mapping[str, Any]) -> None:
+    """Refuse what would change settings that are given as a file."""
+    beside = [_option(name) for name in options if name in table()]
+    beside += ["--preset"] if arguments.preset != DEFAULT_PRESET else []
+    if beside:
+        raise OptionError(
+            f"--settings is taken as it is, and {', '.join(beside)} cannot change it; leave out one of "
+            "them, or change the file"
+        )
 
 
 def run_predict(arguments: argparse.Namespace) -> None:

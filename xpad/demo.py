@@ -6,6 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from xpad.errors import OptionError
 from xpad.model.saved import load_model
 from xpad.plot.save import draw
 from xpad.readers import open_dataset
@@ -15,13 +16,24 @@ from xpad.storage.paths import whole_or_nothing
 from xpad.storage.place import Place
 from xpad.writing.to_zarr import cluster_to_zarr
 
+STORE = "rept.zarr"
+SUFFIXES = {"cdf": ".cdf", "pictures": ".png"}
+"""Of the files in each folder that the demo makes beside its store."""
+
 
 def demo(folder: Path, *, days: float, seed: int, overwrite: bool, progress: bool | None) -> None:
     """Simulate a mission, write it as CDF files, cluster those, draw the pictures.
 
     Everything goes into a new folder: ``cdf``, ``rept.zarr`` and ``pictures``.
+
+    Raises
+    ------
+    OptionError
+        The folder is there and is not to be replaced, or has in it what no demo wrote.
     """
-    store = Place(str(folder / "rept.zarr"))
+    if overwrite:
+        _require_nothing_else(folder)
+    store = Place(str(folder / STORE))
     with whole_or_nothing(folder, overwrite=overwrite, ours=store.is_ours) as part:
         print(f"simulating {days:g} days of REPT (seed {seed}) …", flush=True)
         simulated = simulate(days=days, seed=seed)
@@ -31,15 +43,29 @@ def demo(folder: Path, *, days: float, seed: int, overwrite: bool, progress: boo
             f"wrote {len(files)} daily CDF file(s); reading them back and clustering …", flush=True
         )
         opened = open_dataset(sorted(files))
-        out = cluster_to_zarr(opened, part / "rept.zarr", progress=progress)
-        model = load_model(part / "rept.zarr")
+        out = cluster_to_zarr(opened, part / STORE, progress=progress)
+        model = load_model(part / STORE)
         draw(out, part / "pictures")
         agreement = _agreement(simulated, out)
     print(model)
     print(agreement)
-    print(f"\nresults   {folder / 'rept.zarr'}")
+    print(f"\nresults   {folder / STORE}")
     for picture in sorted((folder / "pictures").iterdir()):
         print(f"picture   {picture}")
+
+
+def _require_nothing_else(folder: Path) -> None:
+    """Refuse to replace a folder that is not, file by file, what a demo left."""
+    for one in sorted(folder.glob("*")):
+        if one.is_dir() and one.name in SUFFIXES:
+            theirs = [f for f in sorted(one.iterdir()) if f.suffix != SUFFIXES[one.name]]
+        else:
+            theirs = [] if one.name == STORE and folder.joinpath("pictures").is_dir() else [one]
+        if theirs:
+            raise OptionError(
+                f"{folder} is not replaced: {theirs[0].relative_to(folder)} in it was not written by "
+                "xpad demo; give another name (-o)"
+            )
 
 
 def _agreement(simulated: xr.Dataset, out: xr.Dataset) -> str:

@@ -110,11 +110,17 @@ def test_what_each_method_keeps() -> None:
     assert normalise_pads(pads, "max", angle).tolist() == [[[0.125, 1, 0.25], [0.0625, 0.125, 0.5]]]
     assert normalise_pads(pads, "max_energy", angle)[0].max(axis=1).tolist() == [1, 1]
     assert normalise_pads(pads, "90deg", angle)[0].tolist() == [[0.125, 1, 0.25], [0.5, 1, 4]]
-    assert [NORMALISATIONS[m].bounded for m in METHODS] == [True, True, False]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_bounded_lies_within_0_and_1(method: str) -> None:
+    entry, rng = NORMALISATIONS[method], np.random.default_rng(0)
+    found = entry.of(rng.lognormal(0, 3, (200, 4, 5)).astype("f4"), GRIDS["with a bin at 90"])
+    assert bool(np.nanmax(found) <= 1) == entry.bounded
 
 
 def test_an_unknown_method() -> None:
-    with pytest.raises(OptionError, match="normalise='mean' is not known; choose one of max"):
+    with pytest.raises(OptionError, match=r"='mean' is not known; choose one of"):
         normalise_pads(np.ones((1, 1, 5), "f4"), "mean", GRIDS["between bins"])
     with pytest.raises(OptionError, match="normalise='mean'"):
         xpad.normalise(missions.rept().raw(), "mean")
@@ -159,3 +165,21 @@ def test_of_a_variable_that_is_named() -> None:
     found = xpad.normalise(missions.hope_file(), variable="FPDU")
     assert found.name == "FPDU"
     assert float(found.max()) == 1
+
+
+def test_what_pitch_angles_that_vary_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is said by the entry, whichever it is."""
+    ds = missions.plain(time=3, probe=2)
+    flux = xpad.flux(ds)
+    table = xr.broadcast(flux.pitch_angle.drop_vars("pitch_angle"), flux.time)[0]
+    varying = flux.drop_vars("pitch_angle").assign_coords(pitch_angle_table=table)
+    monkeypatch.setattr("xpad.pads.canonical.flux", lambda *_: varying)
+    for method, entry in NORMALISATIONS.items():
+        if entry.varying:
+            with pytest.raises(
+                OptionError, match=rf"vary from record to record, so {entry.varying}"
+            ):
+                xpad.normalise(ds, method)
+        else:
+            assert xpad.normalise(ds, method).shape == flux.shape
+    assert [m for m, entry in NORMALISATIONS.items() if entry.varying] == ["90deg"]

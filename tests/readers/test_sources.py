@@ -3,7 +3,6 @@
 import inspect
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -14,8 +13,7 @@ from helpers.cdf import write_day
 
 import xpad
 from xpad.errors import OptionError, ReaderError, XpadWarning
-from xpad.readers.joining import read_each
-from xpad.readers.sources import SOURCES, Later, Source, detect, promised
+from xpad.readers.sources import SOURCES, Later, OpenOne, Read, Source, detect, promised
 
 # A format of its own ------------------------------------------------------------------------------
 
@@ -28,22 +26,12 @@ def open_toy(path: str) -> xr.Dataset:
     return xr.Dataset({"flux": ("time", time * 2), "L": ("time", time)}, {"time": time})
 
 
-def read_toy(
-    paths: Sequence[str],
-    variable: str | Collection[str] | None = None,
-    *,
-    on_error: str = "raise",
-    drop_variables: Collection[str] = (),
-) -> xr.Dataset:
-    return read_each(open_toy, paths, variable, on_error=on_error, drop_variables=drop_variables)
-
-
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Two files of a format that the registry has for this test alone."""
     source = Source(
         "toy table",
-        read_toy,
+        open_one=open_toy,
         suffixes=(".toy",),
         magic=(b"TOYTABLE_1",),
         is_claimed=True,
@@ -145,10 +133,27 @@ def test_what_is_none_of_them(tmp_path: Path, start: bytes, message: str) -> Non
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_all_read_alike(name: str) -> None:
-    read = SOURCES[name].read
-    assert isinstance(read, Later)
-    found = inspect.signature(getattr(import_module(read.module), read.name))
-    assert found.parameters == inspect.signature(read).parameters
+    source = SOURCES[name]
+    opens = source.read or source.open_one
+    assert isinstance(opens, Later)
+    found = inspect.signature(getattr(import_module(opens.module), opens.name))
+    wanted = Read if source.read else OpenOne
+    assert (
+        list(found.parameters.values())
+        == list(inspect.signature(wanted.__call__).parameters.values())[1:]
+    )
+
+
+def test_a_source_reads_one_way() -> None:
+    for ways in ({}, {"read": print, "open_one": print}):
+        with pytest.raises(TypeError, match="'toy' needs either read or open_one"):
+            Source("toy", **ways)  # type: ignore[arg-type]
+
+
+def test_help_lists_every_engine() -> None:
+    text = inspect.getdoc(xpad.open_dataset)
+    assert text is not None
+    assert f"engine : {{{', '.join(map(repr, SOURCES))}}}, optional" in text
 
 
 def test_no_two_share_a_beginning_or_an_ending() -> None:

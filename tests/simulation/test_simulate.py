@@ -378,7 +378,7 @@ def test_gaps_come_at_the_stated_rates() -> None:
     edge = np.flatnonzero(np.diff(np.r_[1, mask.astype(np.int8), 1]))
     lengths = (edge[1::2] - edge[::2]) * clock.SPIN_MS / 60_000
     single = lengths < 0.5
-    assert single.sum() == pytest.approx(400 * 7900 * clock.DROP_RATE, rel=0.15)
+    assert single.sum() == pytest.approx(400 * 7900 / 4096, rel=0.15)
     assert (~single).sum() == pytest.approx(400 * clock.GAPS_PER_DAY, rel=0.25)
     assert lengths[~single].min() >= clock.GAP_MINUTES[0] - 0.2
     assert lengths[~single].max() <= 2 * clock.GAP_MINUTES[1]  # two may touch

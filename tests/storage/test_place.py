@@ -1,6 +1,7 @@
 """Places are written whole or not at all, and nothing that is not xpad's own is deleted."""
 
 import os
+from pathlib import Path
 
 import pytest
 import xarray as xr
@@ -90,3 +91,26 @@ def test_a_place_is_named_as_users_name_it(tmp_path, monkeypatch, fitted):
     fitted.save("~/one.zarr")
     fitted.save(f"file://{tmp_path}/two.zarr/")
     assert sorted(os.listdir(tmp_path)) == ["one.zarr", "two.zarr"]
+
+
+@pytest.mark.parametrize("name", [".", "", "..", "../at work", "{}"])
+def test_the_folder_at_work_in_is_not_replaced(tmp_path, monkeypatch, name, fitted):
+    (tmp_path / "at work").mkdir()
+    monkeypatch.chdir(tmp_path / "at work")
+    path = Path(name.format(tmp_path))
+    with (
+        pytest.raises(OptionError, match="folder at work in, or holds it"),
+        whole_or_nothing(path, overwrite=True, ours=ours),
+    ):
+        pass
+    with pytest.raises(OptionError, match="folder at work in, or holds it"):
+        fitted.save(path, overwrite=True)
+    assert os.listdir(tmp_path) == ["at work"]
+
+
+def test_a_name_that_goes_up_is_followed(tmp_path):
+    target = tmp_path / "out" / "in" / ".."
+    (tmp_path / "out" / "in").mkdir(parents=True)
+    with whole_or_nothing(target, overwrite=True, ours=ours) as part:
+        part.write_text("written")
+    assert (tmp_path / "out").read_text() == "written"

@@ -232,3 +232,30 @@ def test_what_is_no_place_is_refused(ds, tmp_path, monkeypatch, option):
     with pytest.raises(OptionError, match=next(iter(option))):
         xpad.cluster_to_zarr(ds, "out.zarr", **QUICK, **option)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["energy", "pitch_angle", "pad_mean", "pad_spectrum"])
+@pytest.mark.parametrize("dims", [("time",), ()], ids=str)
+def test_no_variable_of_the_records_is_lost_for_its_name(ds, fitted, tmp_path, name, dims):
+    """Not for the catalogue's, which stands where the flux is not written."""
+    own = xr.Variable(dims, np.arange(1000.0)[tuple(slice(None) if dims else 5 for _ in "x")])
+    mine = ds.rename(energy="e", pitch_angle="pa").assign({name: own})
+    for write in (
+        partial(xpad.cluster_to_zarr, **QUICK),
+        partial(xpad.predict_to_zarr, model=fitted),
+    ):
+        with pytest.raises(OptionError, match=rf"'{name}' .*ds.rename\({name}=.*keep_flux=True"):
+            write(mine, store=tmp_path / "out.zarr")
+    assert os.listdir(tmp_path) == []
+    out = xpad.predict_to_zarr(mine, fitted, tmp_path / "out.zarr", keep_flux=True)
+    np.testing.assert_array_equal(out[name], own)
+    renamed = mine.rename({name: "mine"})
+    out = xpad.predict_to_zarr(renamed, fitted, tmp_path / "out.zarr", overwrite=True)
+    np.testing.assert_array_equal(out.mine, own)
+
+
+def test_the_one_energy_of_a_flux_stands_in_the_catalogue(ds, tmp_path):
+    one = ds.isel(energy=0)
+    assert one.energy.ndim == 0
+    out = xpad.cluster_to_zarr(one, tmp_path / "out.zarr", **QUICK)
+    np.testing.assert_array_equal(out.energy, [float(one.energy)])

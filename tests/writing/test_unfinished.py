@@ -236,6 +236,30 @@ def test_a_checkpoint_of_ones_own_is_removed_at_the_end(ds, tmp_path):
         assert not (tmp_path / "ck").exists()
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_the_users_beside_a_store_stays(ds, fitted, tmp_path, overwrite):
+    mine = tmp_path / "out.zarr.unfinished" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    for write in (
+        lambda **own: xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK, **own),
+        lambda **own: xpad.predict_to_zarr(ds, fitted, tmp_path / "out.zarr", **own),
+    ):
+        with pytest.raises(OptionError, match=r"out\.zarr\.unfinished.* has 'mine\.txt' in it"):
+            write(overwrite=overwrite)
+    assert mine.read_text() == "mine"
+    assert os.listdir(tmp_path) == ["out.zarr.unfinished"]
+
+
+def test_what_a_user_puts_into_the_folder_of_a_run_stays(ds, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched, cut_off():
+        cut_off_after(patched, 1)
+        xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK)
+    (tmp_path / "out.zarr.unfinished" / "mine.txt").write_text("mine")
+    xpad.cluster_to_zarr(ds, tmp_path / "out.zarr", **QUICK)
+    assert os.listdir(tmp_path / "out.zarr.unfinished") == ["mine.txt"]
+
+
 def test_a_store_that_is_not_there_yet_is_told_of(ds, tmp_path):
     (tmp_path / "out.zarr.unfinished").mkdir()
     with pytest.raises(xpad.XpadError, match="fitting, or was cut off"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,6 +17,8 @@ from xpad.model.model import Model
 from xpad.results.predict import flux_for
 from xpad.results.read import settings_of
 from xpad.settings import Settings
+from xpad.settings.constraints import Between, Constraint, Whole
+from xpad.settings.entry import shown
 from xpad.stages import scores
 from xpad.stages.k_rules import K_RULES, chosen
 from xpad.stages.labellers import kmeans
@@ -68,6 +71,8 @@ def estimate_k(
     ------
     NotEnoughDataError
         Fewer records than the largest k.
+    OptionError
+        The data are others than those of the fit, or an argument has a value that it cannot take.
 
     Examples
     --------
@@ -77,6 +82,9 @@ def estimate_k(
     >>> sorted(xpad.estimate_k(ds, model, ks=(2, 3), quantiles=(0.1,)).data_vars)
     ['bandwidth', 'calinski_harabasz', 'davies_bouldin', 'inertia', 'n_modes']
     """
+    _require_each("quantiles", quantiles, Between(0, 1, ends=True))
+    _require_each("ks", ks, Whole(1))
+    _require_each("max_records", [max_records], Whole(1))
     flux = flux_for(model, obj, variable)
     split = splitter(flux, model.settings, model.provenance["split"])
     fitted = model.provenance["split"]["total"]
@@ -87,8 +95,18 @@ def estimate_k(
         )
     components = components_of_test(flux, model, split, Progress(progress))
     return evidence_of(
-        components, model.settings, model.k, quantiles=quantiles, ks=ks, max_records=max_records
-    )
+        components, model.settings, model.k, quantiles=tuple(quantiles), ks=tuple(ks),
+        max_records=max_records,
+    )  # fmt: skip
+
+
+def _require_each(name: str, given: Any, kind: Constraint) -> None:
+    if (
+        not isinstance(given, Iterable)
+        or isinstance(given, str)
+        or not all(kind.takes(kind.plain(one)) for one in given)
+    ):
+        raise OptionError(f"{name}={shown(given)} is not possible; each must be {kind}")
 
 
 def evidence_of_result(out: xr.Dataset, prefix: str = "pad") -> xr.Dataset:

@@ -14,7 +14,7 @@ from xpad.compute.workers import require_worker
 from xpad.errors import OptionError
 from xpad.settings import Options, Setting, entries, table
 from xpad.storage.checkpoint import Checkpoint
-from xpad.storage.scratch import Scratch, temporary
+from xpad.storage.scratch import Scratch, storage, temporary
 
 RESOURCES = "resources (they do not change the result)"
 
@@ -80,18 +80,25 @@ def require_resources(resources: Mapping[str, Any]) -> None:
     ------
     OptionError
         An amount of memory that is none, a scratch folder that cannot be written or that workers
-        do not see, a worker that is not there.
+        do not see, a checkpoint that is another's folder, a worker that is not there.
     """
     for name in ("scratch", "checkpoint"):
         if not isinstance(resources.get(name), (str, os.PathLike, type(None))):
             raise OptionError(f"{name}={resources[name]!r} is neither a path nor a URL")
-    if not isinstance(resources.get("storage_options"), (Mapping, type(None))):
-        raise OptionError(f"storage_options={resources['storage_options']!r} is no dict")
+        if resources.get(name) is not None and not str(resources[name]).strip():
+            raise OptionError(f"{name}={resources[name]!r} is an empty name; give a path or a URL")
+    options = storage(resources.get("storage_options"))
     budget(resources.get("memory"))
     require_worker(resources.get("training_worker"))
+    _checkpoint(resources).require_ours()
     if resources.get("scratch") is not None:
-        with temporary(resources["scratch"], dict(resources.get("storage_options") or {})):
+        with temporary(resources["scratch"], options):
             pass
+
+
+def _checkpoint(resources: Mapping[str, Any]) -> Checkpoint:
+    place, options = resources.get("checkpoint"), storage(resources.get("storage_options"))
+    return Checkpoint(None if place is None else Scratch(str(place), options))
 
 
 @dataclass
@@ -133,18 +140,17 @@ def workspace(
     storage_options: Mapping[str, Any] | None = None,
 ) -> Iterator[Workspace]:
     """What a fit may use; its scratch folder is removed at the end."""
-    require_resources(
-        {"memory": memory, "scratch": scratch, "checkpoint": checkpoint,
-         "training_worker": training_worker, "storage_options": storage_options}
-    )  # fmt: skip
-    options = dict(storage_options or {})
-    kept = Checkpoint(None if checkpoint is None else Scratch(str(checkpoint), options))
+    given = {
+        "memory": memory, "scratch": scratch, "checkpoint": checkpoint,
+        "training_worker": training_worker, "storage_options": storage_options,
+    }  # fmt: skip
+    require_resources(given)
     with ExitStack() as stack:
         yield Workspace(
             budget(memory),
             training_worker,
-            kept,
+            _checkpoint(given),
             None if scratch is None else str(scratch),
-            options,
+            storage(storage_options),
             stack,
         )

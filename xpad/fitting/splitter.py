@@ -16,6 +16,7 @@ from xpad.errors import OptionError
 from xpad.pads.dims import ENERGY, PITCH_ANGLE, record_dims
 from xpad.pads.flux import Flux
 from xpad.settings import Settings
+from xpad.settings.constraints import nanoseconds
 from xpad.stages.split import (
     SPAN,
     TEST,
@@ -217,8 +218,6 @@ def _block_numbers(flux: xr.DataArray, ds: xr.Dataset, block: str) -> NDArray[np
         _, numbers = np.unique(given.values, return_inverse=True)
         numbered = given.copy(data=numbers.reshape(given.shape))
     else:
-        import pandas as pd
-
         times = [c for d in dims if (c := flux.coords.get(d)) is not None and c.dtype.kind == "M"]
         times += [c for c in flux.coords.values() if c.dtype.kind == "M" and c.ndim == 1]
         if not times:
@@ -226,14 +225,11 @@ def _block_numbers(flux: xr.DataArray, ds: xr.Dataset, block: str) -> NDArray[np
                 f"split='blocks' with block={block!r} needs a time coordinate on the records, or block= "
                 "the name of a variable that numbers the blocks (such as an orbit number)"
             )
-        try:
-            length = pd.Timedelta(block).to_timedelta64().astype("timedelta64[ns]").astype(np.int64)
-        except ValueError as err:
+        length = nanoseconds(block)
+        if length is None:
             raise OptionError(
                 f"block={block!r} is neither a length of time ('1D', '9h') nor a variable of the Dataset"
-            ) from err
-        if length <= 0:
-            raise OptionError(f"block={block!r} must be a positive length of time")
+            )
         stamps = times[0].values.astype("datetime64[ns]").astype(np.int64)
         numbered = times[0].copy(data=stamps // length)
     numbered = numbered.reset_coords(drop=True)

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xpad.errors import OptionError
 from xpad.model.pipeline import Pipeline
 from xpad.pads.grid import Grid
 from xpad.roles.ours import MODEL_FORMAT
@@ -175,8 +176,7 @@ class Model:
     def __eq__(self, other: object) -> bool:
         return self.digest == other.digest if isinstance(other, Model) else NotImplemented
 
-    def __hash__(self) -> int:
-        return hash(self.digest)
+    __hash__ = None  # type: ignore[assignment]  # what it holds can be changed, and its digest with it
 
     def __repr__(self) -> str:
         shares = ", ".join(f"{c / self.counts.sum():.0%}" for c in self.counts)
@@ -199,3 +199,16 @@ class Model:
         if epochs:
             told += f", validation loss {float(self.history.val_loss[-1]):.3g}"
         return told
+
+
+def require_model(model: object) -> None:
+    """Refuse what is no model, such as the path of one.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not isinstance(model, Model):
+        raise OptionError(
+            f"model is a {type(model).__name__}; give what ds.pad.fit() or xpad.load_model(path) returned"
+        )

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpad.pads.prepare import Pads, Preparation
-from xpad.pads.quality import OK
 from xpad.stages import pca
 from xpad.stages.encoders import Encoder
 from xpad.stages.labellers import Labeller
@@ -52,7 +51,7 @@ class Pipeline:
         return int(self.components.mean.size)
 
     def results(self, pads: Pads, *, with_error: bool = True) -> dict[str, NDArray[Any]]:
-        """Everything about each record, by name; label -1 and NaN where it is unusable.
+        """Everything about each record, by name; what stands where the flag is not OK means nothing.
 
         Returns
         -------
@@ -67,10 +66,5 @@ class Pipeline:
         else:
             components = pca.project(self.components, self.encoder.encode(rows, over))
             error = np.full(len(components), np.float32(np.nan))
-        flag = self.preparation.flags(pads)
-        unusable = flag != OK
-        label = self.labeller.assign(components)
-        label[unusable] = UNUSABLE
-        error[unusable] = np.nan
-        components[unusable] = np.nan
+        flag, label = self.preparation.flags(pads), self.labeller.assign(components)
         return {"label": label, "flag": flag, "error": error, "pc": components}

@@ -9,7 +9,7 @@ from typing import Any
 import xarray as xr
 
 from xpad.errors import ModelStoreError, OptionError, told_as
-from xpad.model.model import FORMAT_VERSION, Model
+from xpad.model.model import FORMAT_VERSION, Model, require_model
 from xpad.model.pipeline import Pipeline
 from xpad.model.version1 import from_version_1
 from xpad.pads.prepare import Preparation
@@ -62,6 +62,7 @@ def save_model(
     ...     xpad.load_model(f"{folder}/rept.zarr").k
     6
     """
+    require_model(model)
     model.save(path, overwrite=overwrite, storage_options=storage_options)
 
 
@@ -89,6 +90,8 @@ def load_model(path: PathLike, *, storage_options: Mapping[str, Any] | None = No
     ------
     ModelStoreError
         There is no model at `path`, a newer xpad wrote it, or it is damaged.
+    OptionError
+        `path` is no path, or a URL whose protocol is not known.
 
     Examples
     --------
@@ -137,6 +140,7 @@ def _group(place: Place) -> str | None:
         raise ModelStoreError(
             f"{path} does not exist; model.save writes a model, xpad.load_model reads it"
         )
+    place.require_known()
     unreadable = f"{path} is not a readable Zarr store, so it holds no xpad model"
     with told_as(path, lambda err: ModelStoreError(f"{unreadable} ({err})")):
         root = zarr.open_group(**place.zarr_arguments, mode="r", use_consolidated=False)
@@ -148,7 +152,12 @@ def _group(place: Place) -> str | None:
             "or the output of xpad cluster"
         )
     written = stated.get("format_version")
-    if not isinstance(written, int) or written > FORMAT_VERSION:
+    if not isinstance(written, int) or isinstance(written, bool) or written < 1:
+        raise ModelStoreError(
+            f"{path} says that it is a model and not in which version of the format ({written!r}), so no "
+            "xpad wrote it; give what model.save wrote"
+        )
+    if written > FORMAT_VERSION:
         raise ModelStoreError(
             f"{path} has model format {written}, and this xpad reads up to {FORMAT_VERSION}; "
             "upgrade xpad to read it"

@@ -171,6 +171,12 @@ def _gathered(ds: xr.Dataset, roles: Roles) -> xr.DataArray:
             f"result needs; rename it: ds.rename({clash[0]}=...)"
         )
     first = ds[roles.flux[0]]
+    for role, axis in ((ENERGY, roles.energy), (PITCH_ANGLE, roles.pitch_angle)):
+        if axis.dim is not None and not first.sizes[axis.dim]:
+            raise RolesError(
+                f"the flux {roles.chosen.label} has no {role.replace('_', ' ')}: its dimension "
+                f"{axis.dim!r} has length 0; select at least one bin along it"
+            )
     core = {d: 0 for d in (roles.energy.dim, roles.pitch_angle.dim) if d is not None}
     ours = (ENERGY, PITCH_ANGLE, *TABLES.values())
     other = [

@@ -24,7 +24,7 @@ def varies(flux: xr.DataArray, axis: str) -> bool:
     return TABLES[axis] in flux.coords
 
 
-def describe_axis(values: np.ndarray, unit: str, most: int = 3) -> str:
+def describe_axis(values: np.ndarray, unit: str) -> str:
     """'12 energies 1.8 … 20 MeV'-like text for messages."""
     values = np.asarray(values, dtype=float)
     ends = f"{values[0]:g}" if values.size == 1 else f"{values[0]:g} … {values[-1]:g}"
@@ -96,6 +96,20 @@ def tables(flux: xr.DataArray) -> dict[str, xr.DataArray]:
 def units_of(flux: xr.DataArray) -> str:
     """The units of a flux, CF's attribute before ISTP's; nothing where none are told."""
     return str(flux.attrs.get("units") or flux.attrs.get("UNITS") or "")
+
+
+def require_record_dim(flux: xr.DataArray) -> None:
+    """Refuse a single distribution, which has no dimension of records.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not record_dims(flux):
+        raise OptionError(
+            f"{flux.name} has no record dimension: it is a single distribution; give it one, such as "
+            "ds.expand_dims('time')"
+        )
 
 
 def require_records(flux: xr.DataArray) -> None:

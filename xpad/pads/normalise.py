@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xpad.errors import OptionError
 from xpad.pads.valid import Floats
+from xpad.settings import table
 
 NINETY_TOLERANCE = 0.5
 """Degrees: a bin this near to 90 is the bin at 90."""
@@ -33,12 +34,15 @@ class Normalisation:
     require : callable or None
         ``require(pitch_angle)`` refuses pitch angles, in degrees, that the reference cannot be taken
         from; None where it does not depend on them.
+    varying : str
+        Why the reference cannot be taken where these vary from record to record; empty where it can.
     """
 
     reference: Callable[[Floats, Doubles], Floats]
     bounded: bool
     is_largest: bool = False
     require: Callable[[Doubles], None] | None = None
+    varying: str = ""
 
     def of(self, flux: Floats, pitch_angle: Doubles) -> Floats:
         """PADs over their references: float32, NaN where the reference is zero or missing."""
@@ -58,10 +62,7 @@ def normalisation(method: str) -> Normalisation:
     OptionError
         There is none; the known ones are listed.
     """
-    if method not in NORMALISATIONS:
-        known = ", ".join(NORMALISATIONS)
-        raise OptionError(f"normalise={method!r} is not known; choose one of {known}")
-    return NORMALISATIONS[method]
+    return NORMALISATIONS[table()["normalise"].taken(method)]
 
 
 def normalise_pads(flux: Floats, method: str, pitch_angle: Doubles) -> Floats:
@@ -71,8 +72,8 @@ def normalise_pads(flux: Floats, method: str, pitch_angle: Doubles) -> Floats:
     ----------
     flux : (records, energies, pitch angles)
         Non-negative, NaN where missing.
-    method : {"max", "max_energy", "90deg"}
-        The reference: the largest value of the whole PAD, of each energy, or
+    method : str
+        A key of `NORMALISATIONS`. The reference: the largest value of the whole PAD, of each energy, or
         the flux at 90 degrees of each energy (the mean of the two nearest bins
         where none is at 90).
     pitch_angle : (pitch angles,)
@@ -165,6 +166,11 @@ def _at_ninety(flux: Floats, pitch_angle: Doubles) -> Floats:
 NORMALISATIONS: dict[str, Normalisation] = {
     "max": Normalisation(_of_record, bounded=True, is_largest=True),
     "max_energy": Normalisation(_of_energy, bounded=True),
-    "90deg": Normalisation(_at_ninety, bounded=False, require=require_ninety),
+    "90deg": Normalisation(
+        _at_ninety,
+        bounded=False,
+        require=require_ninety,
+        varying="no bin is at 90 degrees for all",
+    ),
 }
 """Each value of the setting ``normalise``."""

@@ -25,6 +25,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
 class PadPlots:
     """The pictures of one Dataset: what ``out.pad.plot`` is.
 

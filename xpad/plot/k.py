@@ -10,6 +10,7 @@ import xarray as xr
 
 from xpad.errors import RolesError
 from xpad.plot import style
+from xpad.roles.recognise import as_dataset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +68,7 @@ def plot_k(
     ['quantile', 'number of clusters k']
     >>> plt.close(panels[0].figure)
     """
-    evidence = out if evidence is None else evidence
+    evidence = as_dataset(out if evidence is None else evidence)
     if "n_modes" not in evidence:
         evidence = _evidence_of(evidence, prefix)
     scores = [name for name in SCORES if name in evidence]

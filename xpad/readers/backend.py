@@ -59,7 +59,7 @@ class XpadBackend(BackendEntrypoint):
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or []
         paths = resolve(filename_or_obj)
         source = source_of(paths, on_error)
-        return source.read(paths, variable, on_error=on_error, drop_variables=list(dropped))
+        return source.opened(paths, variable, on_error=on_error, drop_variables=list(dropped))
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Return whether this is a file, by name and content, that xarray leaves to xpad."""

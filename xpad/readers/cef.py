@@ -14,7 +14,7 @@ import gzip
 import os
 import re
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xpad.errors import ReaderError, warn
-from xpad.readers.joining import read_each
 
 _DTYPES = {"FLOAT": "f4", "DOUBLE": "f8", "INT": "i4", "BYTE": "i1"}
 _TIMES = ("ISO_TIME", "ISO_TIME_RANGE")
@@ -68,25 +67,12 @@ class _File:
     missing: list[str] = field(default_factory=list)
 
 
-def read_cef(
-    paths: Sequence[str],
-    variable: str | Collection[str] | None = None,
-    *,
-    on_error: str = "raise",
-    drop_variables: Collection[str] = (),
-) -> xr.Dataset:
-    """Read CEF files.
+def open_cef(path: str) -> xr.Dataset:
+    """Read a CEF file.
 
     Parameters
     ----------
-    paths : sequence of str
-        Several are joined along their records.
-    variable : str or several, optional
-        Keep these and the variables of the same records that have no further dimension.
-    on_error : {"raise", "skip"}
-        As for `xpad.open_dataset`.
-    drop_variables : collection of str
-        Variables to leave out.
+    path : str
 
     Returns
     -------
@@ -97,17 +83,13 @@ def read_cef(
     Raises
     ------
     ReaderError
-        If a file, or a header that it includes, cannot be read; it names the file and the line.
+        If the file, or a header that it includes, cannot be read; it names the file and the line.
 
     Warns
     -----
     XpadWarning
         Of a file that ends within a record: the records before that are read.
     """
-    return read_each(_open_one, paths, variable, on_error=on_error, drop_variables=drop_variables)
-
-
-def _open_one(path: str) -> xr.Dataset:
     file = _File()
     lines = _lines(path)
     _read_header(lines, path, file, 0)

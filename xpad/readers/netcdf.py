@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,48 +11,10 @@ import xarray as xr
 
 from xpad.errors import ReaderError, told_as
 from xpad.readers import times
-from xpad.readers.joining import read_each
 from xpad.readers.paths import first_bytes
 
 #: Units that mean seconds since 1970, in words that CF does not know.
 _POSIX = frozenset({"posixtime", "posix time", "unixtime", "unix time"})
-
-
-def read_netcdf(
-    paths: Sequence[str],
-    variable: str | Collection[str] | None = None,
-    *,
-    on_error: str = "raise",
-    drop_variables: Collection[str] = (),
-) -> xr.Dataset:
-    """Open netCDF files lazily; groups are flattened into one Dataset.
-
-    Parameters
-    ----------
-    paths : sequence of str
-        Several files are joined along their first shared dimension of times, else along the
-        first dimension of the first variable, in the order of their first values.
-    variable : str or several, optional
-        Keep these and the variables of the same records that have no further dimension.
-    on_error : {"raise", "skip"}
-        As for `xpad.open_dataset`.
-    drop_variables : collection of str
-        Variables to leave out.
-
-    Returns
-    -------
-    xarray.Dataset
-        Variables of groups under their plain names, or as ``group_name`` where two groups share a
-        name. A variable of several dimensions that has the name of one of them (``energy(time,
-        energy)``) is made a coordinate, and the dimension is called ``<name>_dim``. Seconds since
-        1970 that call themselves "posixtime" become times.
-
-    Raises
-    ------
-    ReaderError
-        If a file cannot be read.
-    """
-    return read_each(_open_one, paths, variable, on_error=on_error, drop_variables=drop_variables)
 
 
 def flatten(groups: Mapping[str, xr.Dataset]) -> xr.Dataset:
@@ -123,7 +85,26 @@ def _rename_dims(variable: xr.Variable, names: Mapping[str, str]) -> xr.Variable
     return xr.Variable(dims, variable._data, variable.attrs, variable.encoding, fastpath=True)
 
 
-def _open_one(path: str) -> xr.Dataset:
+def open_netcdf(path: str) -> xr.Dataset:
+    """Open a netCDF file lazily; groups are flattened into one Dataset.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables of groups under their plain names, or as ``group_name`` where two groups share a
+        name. A variable of several dimensions that has the name of one of them (``energy(time,
+        energy)``) is made a coordinate, and the dimension is called ``<name>_dim``. Seconds since
+        1970 that call themselves "posixtime" become times.
+
+    Raises
+    ------
+    ReaderError
+        If the file cannot be read.
+    """
     is_hdf5 = first_bytes(path).startswith(b"\x89HDF")
     options: dict[str, Any] = {"decode_timedelta": False, "chunks": None, "cache": False}
     with told_as(path, lambda error: _unreadable(path, error)):

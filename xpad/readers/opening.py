@@ -11,8 +11,10 @@ from xpad.errors import OptionError, ReaderError
 from xpad.readers.paths import PathLike, resolve
 from xpad.readers.skipping import Skipping
 from xpad.readers.sources import SOURCES, Source, detect
+from xpad.settings.entry import says
 
 
+@says(engines=", ".join(map(repr, SOURCES)))
 def open_dataset(
     path: PathLike | Iterable[PathLike],
     variable: str | Collection[str] | None = None,
@@ -42,7 +44,7 @@ def open_dataset(
     on_error : {"raise", "skip"}
         With "skip", files that cannot be read are left out with an `XpadWarning` and listed in
         ``attrs["xpad_skipped"]``.
-    engine : {"cdf", "das2", "cef", "netcdf", "zarr"}, optional
+    engine : {<engines>}, optional
         Read as this format, whatever the content looks like.
 
     Returns
@@ -80,7 +82,7 @@ def open_dataset(
         raise OptionError(f"chunks={chunks!r} is not possible; use 'auto', None, an int or a dict.")
     paths = resolve(path)
     source = source_of(paths, on_error, engine)
-    dataset = source.read(paths, variable, on_error=on_error)
+    dataset = source.opened(paths, variable, on_error=on_error)
     return chunked(dataset, chunks, tokens(dataset, paths))
 
 

@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Iterable
 
-from xpad.errors import ReaderError
+from xpad.errors import OptionError, ReaderError
 
 PathLike = str | os.PathLike[str]
 
@@ -29,6 +29,8 @@ def resolve(path: PathLike | Iterable[PathLike]) -> list[str]:
     ------
     ReaderError
         If nothing is there; the message says which folder was looked in.
+    OptionError
+        If something is no path.
 
     Examples
     --------
@@ -36,8 +38,11 @@ def resolve(path: PathLike | Iterable[PathLike]) -> list[str]:
     ['memory://store.zarr']
     """
     if isinstance(path, str | os.PathLike):
-        return _resolve_one(os.fspath(path))
-    paths = [one for item in path for one in _resolve_one(os.fspath(item))]
+        return _resolve_one(path)
+    given: object = path
+    if not isinstance(given, Iterable) or isinstance(given, bytes):
+        raise _no_path(given)
+    paths = [one for item in path for one in _resolve_one(item)]
     if not paths:
         raise ReaderError("The list of paths is empty: name at least one file.")
     return paths
@@ -63,7 +68,17 @@ def first_bytes(path: str, count: int = 8) -> bytes:
         raise ReaderError(f"{path} cannot be opened: {error.strerror or error}.") from error
 
 
-def _resolve_one(path: str) -> list[str]:
+def _no_path(given: object) -> OptionError:
+    return OptionError(
+        f"files are opened by their paths, and a {type(given).__name__} is none; give a path, a pattern, "
+        "or a list of them"
+    )
+
+
+def _resolve_one(given: PathLike) -> list[str]:
+    path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+    if not isinstance(path, str):
+        raise _no_path(given)
     if not path:
         raise ReaderError("The path is empty: name a file, a pattern or a Zarr store.")
     if is_url(path):

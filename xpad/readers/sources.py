@@ -1,7 +1,7 @@
 """The formats that xpad reads: what a file of each looks like, and what reads it.
 
 An entry of `SOURCES` is one object that does all of its kind: another format is one `Source` here, and
-a module with its ``read``, which is imported when a file of it is first read.
+a module with what opens one file of it, which is imported when such a file is first read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 import xarray as xr
 
@@ -22,8 +22,31 @@ _START = 4096  # bytes by which a format is told
 _GZIP = b"\x1f\x8b"
 
 
+class OpenOne(Protocol):
+    """What opens one file of a format."""
+
+    def __call__(self, path: str) -> xr.Dataset:
+        """Open a file.
+
+        Parameters
+        ----------
+        path : str
+
+        Returns
+        -------
+        xarray.Dataset
+            Raw, lazily indexed or in memory, with its times as an index; of variables along records,
+            ``encoding["preferred_chunks"]`` may have the length of a chunk.
+
+        Raises
+        ------
+        ReaderError
+            If the file cannot be read; it is named.
+        """
+
+
 class Read(Protocol):
-    """What reads files of one format as one Dataset."""
+    """What reads all files of one format as one Dataset: where that is not to open and join each."""
 
     def __call__(
         self,
@@ -68,7 +91,8 @@ class Source:
     ----------
     title : str
         What a message calls one such file or store.
-    read : Read
+    read : Read, optional
+        Reads all files, with all that this asks for.
     suffixes : tuple of str
         How the names of such files end, in lower case.
     magic : tuple of bytes
@@ -85,11 +109,14 @@ class Source:
         Whether ``xr.open_dataset`` leaves files of these suffixes to xpad where no engine is named.
     refused : mapping of bytes to str
         How files begin that look like this format and cannot be read, and what to say of them.
+    open_one : OpenOne, optional
+        Instead of `read`: opens one file; several are joined, variables selected and files that
+        cannot be read skipped for it.
     """
 
     title: str
-    read: Read
-    suffixes: tuple[str, ...]
+    read: Read | None = None
+    suffixes: tuple[str, ...] = ()
     magic: tuple[bytes, ...] = ()
     words: tuple[bytes, ...] = ()
     may_be_packed: bool = False
@@ -97,6 +124,29 @@ class Source:
     has_urls: bool = False
     is_claimed: bool = False
     refused: Mapping[bytes, str] = field(default_factory=dict)
+    open_one: OpenOne | None = None
+
+    def __post_init__(self) -> None:
+        if (self.read is None) == (self.open_one is None):
+            raise TypeError(f"the source {self.title!r} needs either read or open_one")
+
+    def opened(
+        self,
+        paths: Sequence[str],
+        variable: str | Collection[str] | None = None,
+        *,
+        on_error: str = "raise",
+        drop_variables: Collection[str] = (),
+    ) -> xr.Dataset:
+        """Read files as one Dataset, as `Read` says."""
+        if self.read is not None:
+            return self.read(paths, variable, on_error=on_error, drop_variables=drop_variables)
+        from xpad.readers.joining import read_each
+
+        assert self.open_one is not None
+        return read_each(
+            self.open_one, paths, variable, on_error=on_error, drop_variables=drop_variables
+        )
 
     def is_promised(self, path: str) -> bool:
         """Whether the name of a file ends as those of this format do."""
@@ -115,22 +165,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Later:
-    """A `Read` whose module is imported when it is first called."""
+    """A `Read` or `OpenOne` whose module is imported when it is first called."""
 
     module: str
     name: str
 
-    def __call__(
-        self,
-        paths: Sequence[str],
-        variable: str | Collection[str] | None = None,
-        *,
-        on_error: str = "raise",
-        drop_variables: Collection[str] = (),
-    ) -> xr.Dataset:
-        """Call it; see `Read`."""
-        read: Read = getattr(import_module(self.module), self.name)
-        return read(paths, variable, on_error=on_error, drop_variables=drop_variables)
+    def __call__(self, *given: Any, **named: Any) -> xr.Dataset:
+        """Call it."""
+        found: xr.Dataset = getattr(import_module(self.module), self.name)(*given, **named)
+        return found
 
 
 SOURCES: dict[str, Source] = {
@@ -153,7 +196,7 @@ SOURCES: dict[str, Source] = {
     ),
     "cef": Source(
         "CEF",
-        Later("xpad.readers.cef", "read_cef"),
+        open_one=Later("xpad.readers.cef", "open_cef"),
         suffixes=(".cef", ".cef.gz"),
         magic=(b"FILE_NAME",),
         words=(b"FILE_FORMAT_VERSION",),
@@ -162,13 +205,13 @@ SOURCES: dict[str, Source] = {
     ),
     "netcdf": Source(
         "netCDF",
-        Later("xpad.readers.netcdf", "read_netcdf"),
+        open_one=Later("xpad.readers.netcdf", "open_netcdf"),
         suffixes=(".nc", ".nc4", ".h5", ".hdf5"),
         magic=(b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"),
     ),
     "zarr": Source(
         "Zarr store",
-        Later("xpad.readers.zarr", "read_zarr"),
+        open_one=Later("xpad.readers.zarr", "open_zarr"),
         suffixes=(".zarr",),
         marks=("zarr.json", ".zgroup", ".zmetadata", ".zarray"),
         has_urls=True,

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from typing import Any
 
 import xarray as xr
 
 from xpad.errors import ReaderError, told_as, warn
-from xpad.readers.joining import read_each
 from xpad.readers.paths import is_url
 from xpad.roles.ours import any_unfinished
 from xpad.storage.urls import lacking
 
 
-def read_zarr(
-    paths: Sequence[str],
-    variable: str | Collection[str] | None = None,
-    *,
-    on_error: str = "raise",
-    drop_variables: Collection[str] = (),
-) -> xr.Dataset:
-    """Open the root of Zarr stores.
+def open_zarr(path: str) -> xr.Dataset:
+    """Open the root of a Zarr store.
 
     Parameters
     ----------
-    paths : sequence of str
-        Folders or fsspec URLs. Several are joined along their records.
-    variable : str or several, optional
-        Keep these and the variables of the same records that have no further dimension.
-    on_error : {"raise", "skip"}
-        As for `xpad.open_dataset`.
-    drop_variables : collection of str
-        Variables to leave out.
+    path : str
+        A folder or an fsspec URL.
 
     Returns
     -------
@@ -42,12 +28,8 @@ def read_zarr(
     Raises
     ------
     ReaderError
-        If a store cannot be read, or has no variables at its root (a saved model).
+        If the store cannot be read, or has no variables at its root (a saved model).
     """
-    return read_each(_open_one, paths, variable, on_error=on_error, drop_variables=drop_variables)
-
-
-def _open_one(path: str) -> xr.Dataset:
     needed = lacking(path) if is_url(path) else None
     if needed is not None:
         raise ReaderError(f"{path} cannot be opened: {needed}.")

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xpad.errors import GridMismatchError, OptionError
+from xpad.errors import GridMismatchError
 from xpad.fitting.splitter import split_of_records, splitter
-from xpad.model.model import Model
-from xpad.model.pipeline import UNUSABLE, Pipeline
+from xpad.model.model import Model, require_model
+from xpad.model.pipeline import Pipeline
 from xpad.model.provenance import identity
 from xpad.pads.blocks import Block, Piece
 from xpad.pads.canonical import located
@@ -27,6 +27,7 @@ from xpad.results.variables import (
     learned,
     require_prefix,
     result_attrs,
+    usable_only,
     warn_of_no_label,
     without_former,
 )
@@ -89,10 +90,7 @@ def flux_for(model: Model, obj: xr.Dataset | xr.DataArray, variable: str | None 
     GridMismatchError
         The data are on another grid than the model, or in other units than its background.
     """
-    if not isinstance(model, Model):
-        raise OptionError(
-            f"model is a {type(model).__name__}; give what ds.pad.fit() or xpad.load_model(path) returned"
-        )
+    require_model(model)
     ds, grid = as_dataset(obj), model.grid
     fitted = model.provenance["input"]["variable"]
     assigned = ROLE_ATTRS["flux"] in ds.attrs
@@ -179,7 +177,7 @@ def _results_of_block(
 ) -> NDArray[np.float32]:
     def results(piece: Piece) -> NDArray[np.float32]:
         pads = pipeline.preparation.pads(piece)
-        return packing.pack(pipeline.results(pads, with_error=with_error))
+        return packing.pack(usable_only(pipeline.results(pads, with_error=with_error)))
 
     return block.rows(results, packing.size)
 
@@ -192,7 +190,7 @@ def _splits(flux: Flux, model: Model, flag: xr.DataArray) -> xr.DataArray:
     )  # fmt: skip
     # On variables: xr.where of arrays would drop the attributes of their coordinates.
     usable = flag.variable == OK
-    found = xr.where(usable, split.variable.transpose(*flag.dims), np.int8(UNUSABLE))
+    found = xr.where(usable, split.variable.transpose(*flag.dims), np.int8(variable.missing))
     return xr.DataArray(
         found.astype(variable.dtype), coords=flag.coords, attrs=variable.attrs(model)
     )

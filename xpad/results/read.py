@@ -13,7 +13,7 @@ from xpad.pads import canonical
 from xpad.pads.grid import Grid, selected
 from xpad.pads.regrid import on_grid
 from xpad.roles.ours import is_unfinished
-from xpad.roles.recognise import assign_roles
+from xpad.roles.recognise import as_dataset, assign_roles
 from xpad.settings import Settings
 
 
@@ -50,7 +50,7 @@ def require_result(out: xr.Dataset, name: str, prefix: str = "pad") -> xr.DataAr
     >>> require_result(xr.Dataset({"pad_label": ("time", [0])}), "label").sizes["time"]
     1
     """
-    wanted = f"{prefix}_{name}"
+    out, wanted = as_dataset(out), f"{prefix}_{name}"
     if wanted in out:
         if is_unfinished(out.attrs, prefix):
             warn(

@@ -16,6 +16,8 @@ from xpad.pads.normalise import normalisation
 from xpad.pads.quality import OK
 from xpad.results.predict import flux_for, packed, unpacked
 from xpad.results.variables import Packing
+from xpad.settings import METHODS, Normalise, table
+from xpad.settings.entry import says
 
 
 def encode(
@@ -45,10 +47,9 @@ def encode(
     >>> xpad.encode(ds, model).dims
     ('Epoch', 'pad_hidden')
     """
+    flux = flux_for(model, obj, variable)
     width = model.pipeline.n_encoded
-    found = flux_for(model, obj, variable).numbers(
-        _encoded, "pad_hidden", width, name="xpad-encode", pipeline=model.pipeline
-    )
+    found = flux.numbers(_encoded, "pad_hidden", width, name="xpad-encode", pipeline=model.pipeline)
     return found.rename("pad_hidden").assign_attrs(long_name="encoding of the PAD")
 
 
@@ -124,8 +125,9 @@ def _one_result(
     return unpacked(columns, model, packing, name).rename(f"pad_{name}")
 
 
+@says(methods=", ".join(map(repr, METHODS)), text=table()["normalise"].text)
 def normalise(
-    obj: xr.Dataset | xr.DataArray, method: str = "max", variable: str | None = None
+    obj: xr.Dataset | xr.DataArray, method: Normalise = "max", variable: str | None = None
 ) -> xr.DataArray:
     """Each PAD over its reference, lazy: (record…, energy, pitch_angle), NaN where missing.
 
@@ -133,9 +135,8 @@ def normalise(
     ----------
     obj : xarray.Dataset or xarray.DataArray
         The data.
-    method : {"max", "max_energy", "90deg"}
-        Over the PAD's own maximum (the published choice), each energy's, or
-        the flux at 90 degrees of each energy.
+    method : {<methods>}
+        <text> The first is the published choice.
     variable : str, optional
         The flux, where several are there.
 
@@ -147,7 +148,7 @@ def normalise(
     Raises
     ------
     OptionError
-        An unknown method, or "90deg" where pitch angles vary from record to record.
+        An unknown method, or one that cannot be had of these pitch angles.
 
     Examples
     --------
@@ -157,10 +158,10 @@ def normalise(
     """
     entry = normalisation(method)
     flux = canonical.flux(obj, variable)
-    if entry.require is not None and varies(flux, PITCH_ANGLE):
+    if entry.varying and varies(flux, PITCH_ANGLE):
         raise OptionError(
-            f"the pitch angles of {flux.name} vary from record to record, so no bin is at 90 degrees for "
-            "all; fit puts them on one grid first"
+            f"the pitch angles of {flux.name} vary from record to record, so {entry.varying}; fit puts "
+            "them on one grid first"
         )
     pitch_angle = flux.coords[PITCH_ANGLE].values if PITCH_ANGLE in flux.coords else np.empty(0)
     if entry.require is not None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xpad.errors import OptionError, warn
 from xpad.model.model import Model
 from xpad.model.pipeline import UNUSABLE
-from xpad.pads.quality import FLAG_ATTRS
+from xpad.pads.quality import FLAG_ATTRS, OK
 from xpad.roles.ours import prefixes
 from xpad.stages.split import SPLIT_ATTRS
 
@@ -31,6 +31,7 @@ class RecordVariable:
     name : str
         Follows the prefix.
     dtype : type
+        One whose every value float32 holds, in which results lie side by side.
     missing : float
         What a record has that is not usable, or not yet written.
     attrs : callable
@@ -41,6 +42,13 @@ class RecordVariable:
         ``size(model)``: numbers a record.
     fitted : bool
         Whether it is there only for the data that the model was fitted on.
+    of_unusable : bool
+        Whether records that are not usable have a value of their own, too, as the reason why.
+
+    Raises
+    ------
+    TypeError
+        float32 does not hold all values of the type.
     """
 
     name: str
@@ -50,6 +58,14 @@ class RecordVariable:
     dim: str = ""
     size: Callable[[Model], int] = lambda model: 1
     fitted: bool = False
+    of_unusable: bool = False
+
+    def __post_init__(self) -> None:
+        if not np.can_cast(self.dtype, np.float32):
+            raise TypeError(
+                f"the results of a record lie side by side as float32, which cannot hold every "
+                f"{np.dtype(self.dtype)} of {self.name!r}; give it a type of at most 16 bits, or float32"
+            )
 
     def sizes(
         self, records: Mapping[Hashable, int], model: Model, prefix: str
@@ -102,7 +118,7 @@ RECORD_VARIABLES: dict[str, RecordVariable] = {
         RecordVariable("label", np.int16, UNUSABLE, _label),
         RecordVariable("pc", np.float32, np.nan, _components, "component", _n_components),
         RecordVariable("error", np.float32, np.nan, _error),
-        RecordVariable("flag", np.int8, UNUSABLE, _flag),
+        RecordVariable("flag", np.int8, UNUSABLE, _flag, of_unusable=True),
         RecordVariable("split", np.int8, UNUSABLE, _split, fitted=True),
     )
 }
@@ -112,6 +128,16 @@ RECORD_VARIABLES: dict[str, RecordVariable] = {
 def record_variables(*, fitted: bool) -> dict[str, RecordVariable]:
     """Those that a result has; with the split where the model was fitted on the data."""
     return {name: v for name, v in RECORD_VARIABLES.items() if fitted or not v.fitted}
+
+
+def usable_only(results: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Results by name, as `Pipeline.results` brings them, and what is missing where unusable."""
+    unusable = results["flag"] != OK
+    found = dict(results)
+    for name, values in found.items():
+        if not RECORD_VARIABLES[name].of_unusable:
+            values[unusable] = RECORD_VARIABLES[name].missing
+    return found
 
 
 OF_CLUSTERS = ("mean", "flux", "positive", "count", "share")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import RolesError
+from xpad.errors import OptionError, RolesError
 from xpad.roles import metadata, missions
 from xpad.roles import words as criteria
 from xpad.roles.axes import MISSION_ATTR, ROLE_ATTRS, Axis, AxisFinder
@@ -135,7 +135,9 @@ def assign_roles(
     >>> ds.pad.flux.dims
     ('t', 'energy', 'pitch_angle')
     """
-    names = [flux] if isinstance(flux, str) else list(flux or [])
+    as_dataset(obj)
+    several = isinstance(flux, Iterable) and not isinstance(flux, str)
+    names = list(flux or []) if several else [flux] if flux is not None else []
     known = set(obj.coords) | set(obj.dims) | {getattr(obj, "name", None)}
     if isinstance(obj, xr.Dataset):
         known |= set(obj.data_vars)
@@ -144,7 +146,7 @@ def assign_roles(
         ("energy", energy),
         ("pitch_angle", pitch_angle),
     ]:
-        if name is not None and name not in known:
+        if name is not None and (not isinstance(name, Hashable) or name not in known):
             raise RolesError(
                 f"{role}={name!r}: there is no such variable or dimension; "
                 f"there are {_listed(sorted(map(str, known - {None})))}"
@@ -192,6 +194,8 @@ def recognise(obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> Ro
     ------
     RolesError
         Nothing has a pitch-angle axis, or several fluxes are equally likely.
+    OptionError
+        `variable` is no name.
 
     Examples
     --------
@@ -200,6 +204,12 @@ def recognise(obj: xr.Dataset | xr.DataArray, variable: str | None = None) -> Ro
     >>> roles.flux, roles.energy.dim, roles.pitch_angle.dim, roles.record_dims
     (('FEDU',), 'FEDU_Energy', 'FEDU_Alpha', ('Epoch',))
     """
+    if not isinstance(variable, str | None):
+        raise OptionError(
+            f"variable is the name of the flux, and was given a {type(variable).__name__}; give other "
+            "arguments by their names (model=…, settings=…), several variables by "
+            "ds.pad.assign_roles(flux=[…])"
+        )
     ds = missions.informed(as_dataset(obj))
     finder = AxisFinder(ds)
     candidates = sorted(_candidates(ds, finder), key=lambda c: c.rank)

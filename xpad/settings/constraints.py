@@ -191,10 +191,12 @@ class Span(Interval):
 
 @dataclass(frozen=True)
 class Fluxes(Written):
-    """One flux, or one for each energy; on the command line, with commas.
+    """One flux, or one for each energy, none negative; on the command line, with commas.
 
     Examples
     --------
+    >>> Fluxes().takes(0.0), Fluxes().takes(()), Fluxes().takes(-5.0)
+    (True, False, False)
     >>> Fluxes().read("3"), Fluxes().read("3,4"), Fluxes().plain([3])
     (3.0, (3.0, 4.0), 3.0)
     """
@@ -206,10 +208,11 @@ class Fluxes(Written):
         return found[0] if isinstance(found, tuple) and len(found) == 1 else found
 
     def takes(self, value: Any) -> bool:
-        return all(map(is_number, value if isinstance(value, tuple) else (value,)))
+        every = value if isinstance(value, tuple) else (value,)
+        return bool(every) and all(is_number(one) and one >= 0 for one in every)
 
     def __str__(self) -> str:
-        return "a flux or one for each energy"
+        return "a flux of at least 0 or one for each energy"
 
     def parsed(self, text: str) -> Any:
         return self.plain([float(part) for part in text.split(",")])
@@ -226,6 +229,31 @@ class Text(Written):
 
     def __str__(self) -> str:
         return "a text"
+
+    def parsed(self, text: str) -> str:
+        return text
+
+
+@dataclass(frozen=True)
+class TimeOrName(Written):
+    """A length of time, which has a unit, or the name of a variable.
+
+    Examples
+    --------
+    >>> [TimeOrName().takes(text) for text in ("9h", "1.5D", "orbit", "3", "-1D", "0h", "NaT", "")]
+    [True, True, True, False, False, False, False, False]
+    """
+
+    metavar = "TIME|NAME"
+
+    def takes(self, value: Any) -> bool:
+        if not isinstance(value, str) or not value.strip() or _is_bare_number(value):
+            return False
+        length = nanoseconds(value)
+        return length is None or length > 0
+
+    def __str__(self) -> str:
+        return "a positive length of time with its unit, or the name of a variable"
 
     def parsed(self, text: str) -> str:
         return text
@@ -317,6 +345,35 @@ class Either(Written):
 def is_number(value: Any) -> bool:
     """Whether the value is a finite number, and no bool."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def nanoseconds(text: str) -> int | None:
+    """The length of time that a text says, 0 where it says a missing one; None where it says none.
+
+    Examples
+    --------
+    >>> nanoseconds("1h"), nanoseconds("orbit")
+    (3600000000000, None)
+    """
+    import numpy as np
+    import pandas as pd
+
+    try:
+        length: Any = pd.Timedelta(text)
+    except ValueError:
+        return None
+    if pd.isna(length):
+        return 0
+    return int(length.to_timedelta64().astype("timedelta64[ns]").astype(np.int64))
+
+
+def _is_bare_number(text: str) -> bool:
+    """Whether a text is of digits and signs alone, of which pandas makes nanoseconds."""
+    try:
+        float(text.replace(" ", ""))
+    except ValueError:
+        return False
+    return True
 
 
 def numbers(value: Any) -> Any:

@@ -24,6 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 WIDTH = 71
 """Columns of a list in a docstring."""
+MOST_SHOWN = 100
+"""Characters of a value in a message."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Setting:
         """
         plain = self.constraint.plain(value)
         if not self.constraint.takes(plain):
-            raise OptionError(self.constraint.refusal(f"{self.name}={value!r}", self._meaning))
+            raise OptionError(self.constraint.refusal(f"{self.name}={shown(value)}", self._meaning))
         return plain
 
     def read(self, text: str) -> Any:
@@ -105,6 +107,19 @@ class Setting:
 _BY_TYPE: dict[Any, Constraint] = {bool: Switch(), str: Text()}
 
 
+def shown(value: object) -> str:
+    """A value in a message: in one line, and not longer than one reads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shown("9h"), shown(np.ones((2, 2)))
+    ("'9h'", 'array([[1., 1.], [1., 1.]])')
+    """
+    text = re.sub(r"\s*\n\s*", " ", repr(value))
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+
+
 def entries(table: type) -> dict[str, Setting]:
     """The entries of a class whose fields are annotated as the head of this module says."""
     found = {}
@@ -130,6 +145,21 @@ def lists(settings: Iterable[Setting]) -> Callable[[F], F]:
         if function.__doc__ is not None:  # python -OO leaves none
             rows = textwrap.indent(listed(settings), "    ")
             function.__doc__ = with_text(function.__doc__, rows, before="Returns")
+        return function
+
+    return decorated
+
+
+def says(**words: str) -> Callable[[F], F]:
+    """Have a function's docstring say these words in place of their names in ``<…>``."""
+
+    def decorated(function: F) -> F:
+        told = function.__doc__
+        if told is not None:  # python -OO leaves none
+            for name, text in words.items():
+                assert f"<{name}>" in told, f"no <{name}>"
+                told = told.replace(f"<{name}>", text)
+            function.__doc__ = told
         return function
 
     return decorated

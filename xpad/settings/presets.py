@@ -34,7 +34,7 @@ def resolve(preset: str, options: Mapping[str, Any]) -> Settings:
     >>> resolve("killey2023", {"epochs": 20}).epochs
     20
     """
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise OptionError(f"preset {preset!r} is not known; the presets are {', '.join(PRESETS)}")
     require_known(options)
     own = dict(options)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypedDict, get_args
 
 from xpad.errors import OptionError
-from xpad.settings.constraints import Between, Fluxes, Interval, Positive, Span, Whole
+from xpad.settings.constraints import Between, Fluxes, Interval, Positive, Span, TimeOrName, Whole
 from xpad.settings.entry import Setting, entries, with_text
 
 Normalise = Literal["max", "max_energy", "90deg"]
@@ -107,7 +107,7 @@ class Settings:
         "Draw training and validation records one by one, or by whole blocks (days, orbits).",
     ] = "random"
     block: Annotated[
-        str, SPLIT,
+        str, SPLIT, TimeOrName(),
         'Length of a block ("1D", "9h"), or the name of a variable that numbers the blocks (orbits).',
     ] = "1D"
     train: Annotated[
@@ -241,6 +241,10 @@ class Settings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Settings:
         """The inverse of `as_dict`; unknown names are refused."""
+        if not isinstance(values, Mapping):
+            raise OptionError(
+                f"settings come from a dict, not from a {type(values).__name__}; give what as_dict() gave"
+            )
         require_known(values)
         return cls(**values)
 

@@ -23,9 +23,6 @@ DAY_MS = 86_400_000
 JITTER_MS = 16
 """A record's time is 0 to 15 ms after its slot's."""
 
-DROP_RATE = 1 / 4096
-"""Share of the slots lost singly."""
-
 GAPS_PER_DAY = 0.4
 """Mean number of longer gaps that begin in a day."""
 
@@ -57,7 +54,10 @@ def slot_times(mission: Mission, lo: int, hi: int) -> NDArray[np.int64]:
 
 
 def kept(mission: Mission, lo: int, hi: int) -> NDArray[np.bool_]:
-    """Which of slots ``lo`` to ``hi - 1`` became records, shape (hi - lo,). Slot 0 always did."""
+    """Which of slots ``lo`` to ``hi - 1`` became records, shape (hi - lo,). Slot 0 always did.
+
+    One of 4096 is lost singly, others in gaps.
+    """
     mask = (_clock_bits(mission, lo, hi) >> 4) != 0
     for begin, end in _gaps(mission, lo, hi):
         mask[max(begin - lo, 0) : max(end - lo, 0)] = False

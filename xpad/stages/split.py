@@ -126,13 +126,6 @@ def _strata(positions: Integers) -> tuple[Integers, Integers]:
     return np.unique(number, return_inverse=True)
 
 
-def random_split(
-    positions: Integers, total: int, train: float, validation: float, seed: int
-) -> NDArray[np.int8]:
-    """Train, validation or test for each position, record by record."""
-    return by_shares(stratified_uniform(positions, total, seed), train, train + validation)
-
-
 @dataclass(frozen=True)
 class Members:
     """A set of positions, a bit for each position there is: small enough to go to every worker."""

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xpad.errors import OptionError
-from xpad.storage.scratch import Scratch
+from xpad.errors import OptionError, told_as
+from xpad.storage.scratch import PART, Scratch
 
 Arrays = dict[str, NDArray[Any]]
 
 CONFIGURATION = "configuration.npy"
 TRAINING = "training.npz"
 TRAINED = "trained.npz"
+
+NAMES = (TRAINING, TRAINED, CONFIGURATION)
+"""All that a checkpoint writes; deleted in this order, so that what is left is still known for ours."""
 
 
 @dataclass(frozen=True)
@@ -26,26 +29,54 @@ class Checkpoint:
 
     place: Scratch | None = None
 
+    def require_ours(self) -> None:
+        """Refuse a folder with files that no checkpoint wrote, before anything is done in it.
+
+        Raises
+        ------
+        OptionError
+            Names one of them.
+        """
+        if self.place is None or self.place.has(CONFIGURATION):
+            return
+        theirs = [name for name in self.place.others(()) if not name.endswith(PART)]
+        if theirs:
+            raise OptionError(
+                f"checkpoint={self.place.url!r} is a folder with {theirs[0]!r} in it and not what a fit "
+                "left; give the name of a new one"
+            )
+
     def require_same(self, configuration: Mapping[str, Any]) -> None:
         """Refuse a folder that another configuration wrote to, and mark a new one.
 
         Raises
         ------
         OptionError
-            Names the differences.
+            Names the differences, or what is damaged, not ours, or cannot be written.
         """
         if self.place is None:
             return
+        self.require_ours()
         if self.place.has(CONFIGURATION):
-            require_equal(from_json(self.place.get(CONFIGURATION)), configuration, self.place.url)
+            with told_as(self.place.url, self._damaged):
+                found = dict(from_json(self.place.get(CONFIGURATION)))
+            require_equal(found, configuration, self.place.url)
         else:
-            self.place.put(CONFIGURATION, as_json(configuration))
+            with told_as(self.place.url, self._unwritable):
+                self.place.put(CONFIGURATION, as_json(configuration))
 
     def load(self, name: str) -> Arrays | None:
-        """What was saved under a name, if anything was."""
+        """What was saved under a name, if anything was.
+
+        Raises
+        ------
+        OptionError
+            It is damaged.
+        """
         if self.place is None or not self.place.has(name):
             return None
-        return self.place.get_all(name)
+        with told_as(self.place.url, self._damaged):
+            return self.place.get_all(name)
 
     def save(self, name: str, arrays: Arrays) -> None:
         """Save arrays under a name, in place of what was there."""
@@ -57,9 +88,19 @@ class Checkpoint:
         self.save(TRAINING, arrays)
 
     def remove(self) -> None:
-        """Forget everything: the fit has come to its end."""
+        """Forget everything: the fit has come to its end. What is not ours stays."""
         if self.place is not None:
-            self.place.remove()
+            self.place.remove_only(NAMES)
+
+    def _damaged(self, err: Exception) -> OptionError:
+        assert self.place is not None
+        return OptionError(
+            f"checkpoint={self.place.url!r} is damaged ({err}); delete it, and begin anew"
+        )
+
+    def _unwritable(self, err: Exception) -> OptionError:
+        assert self.place is not None
+        return OptionError(f"checkpoint={self.place.url!r}: nothing can be written there ({err})")
 
 
 def require_equal(found: Mapping[str, Any], wanted: Mapping[str, Any], place: str) -> None:

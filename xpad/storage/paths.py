@@ -28,6 +28,7 @@ def whole_or_nothing(target: Path, *, overwrite: bool, ours: Callable[[], bool])
         See `require_free`.
     """
     require_free(target, overwrite=overwrite, ours=ours)
+    target = target.resolve() if target.name == ".." else target
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     remove(part)
     try:
@@ -54,9 +55,15 @@ def require_free(target: Path, *, overwrite: bool, ours: Callable[[], bool]) -> 
     ------
     OptionError
         Something is there and `overwrite` is not set, or what is there is not ours (never
-        deleted), or it lies inside a Zarr store, or its folder does not exist.
+        deleted) or holds the working folder, or it lies inside a Zarr store, or its folder does
+        not exist.
     """
     if target.exists():
+        if target.resolve() in (Path.cwd(), *Path.cwd().parents):
+            raise OptionError(
+                f"{target} is the folder at work in, or holds it, so it cannot be replaced; give the "
+                "name of a new one"
+            )
         empty = target.is_dir() and not any(target.iterdir())
         require_replaceable(str(target), overwrite=overwrite, ours=lambda: empty or ours())
     elif any((folder / "zarr.json").exists() for folder in target.resolve().parents):

@@ -14,7 +14,7 @@ from xpad.errors import OptionError, told_as
 from xpad.roles.ours import is_output
 from xpad.storage import paths
 from xpad.storage.locks import discard, taken
-from xpad.storage.scratch import Scratch, file_system
+from xpad.storage.scratch import Scratch, file_system, storage
 
 UNFINISHED = ".unfinished"
 """Ending of the folder beside a store that is not finished."""
@@ -47,7 +47,7 @@ class Place:
         url = os.path.expanduser(_plain(os.fspath(path)).rstrip("/"))
         if not url:
             raise OptionError("the name of the store is empty; give a path or an fsspec URL")
-        return cls(url, dict(storage_options or {}))
+        return cls(url, storage(storage_options))
 
     @property
     def local(self) -> Path | None:
@@ -90,6 +90,16 @@ class Place:
                     f"the output {self.url} and the input {source} are in each other's place; give "
                     "another name"
                 )
+
+    def require_known(self) -> None:
+        """Refuse a URL whose protocol nothing here knows.
+
+        Raises
+        ------
+        OptionError
+        """
+        if self.local is None:
+            file_system(self.url, self.options)
 
     def require_reached(self) -> None:
         """Refuse a URL whose file system cannot be reached.

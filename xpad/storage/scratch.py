@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from xpad.errors import OptionError, told_as
 from xpad.storage.urls import lacking
+
+PART = ".part"
+"""Ending of a file that is not yet whole."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Scratch:
             fs.pipe_file(path, text.getvalue())
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        part = f"{path}.{uuid4().hex}.part"
+        part = f"{path}.{uuid4().hex}{PART}"
         with open(part, "wb") as file:
             dump(file)
         os.replace(part, path)
@@ -81,13 +84,44 @@ class Scratch:
         if not fs.isdir(path):
             return []
         found = (os.path.basename(str(one).rstrip("/")) for one in fs.ls(path, detail=False))
-        return sorted(f"{folder}/{one}" for one in found if not one.endswith(".part"))
+        return sorted(f"{folder}/{one}" for one in found if not one.endswith(PART))
 
     def remove(self, name: str = "") -> None:
         """Delete a name, or a folder with all below it, if it is there."""
         fs, path = self._at(name)
         if fs.exists(path):
             fs.rm(path, recursive=True)
+
+    def others(self, names: Iterable[str]) -> list[str]:
+        """What lies in the folder beside these names, and beside what was begun under them, sorted.
+
+        Raises
+        ------
+        OptionError
+            A file stands in place of the folder.
+        """
+        return sorted(one for one in self._entries() if not _belongs(one, names))
+
+    def remove_only(self, names: Iterable[str]) -> None:
+        """Delete these names, in their order, and the folder where nothing else is in it."""
+        there = self._entries()
+        for name in names:
+            for one in there:
+                if _belongs(one, [name]):
+                    self.remove(one)
+        fs, path = self._at("")
+        if _is_local(fs) and os.path.isdir(path) and not os.listdir(path):
+            os.rmdir(path)
+
+    def _entries(self) -> list[str]:
+        """The names directly in the folder, with those of files that are not whole."""
+        fs, path = self._at("")
+        fs.invalidate_cache()
+        if fs.isfile(path):
+            raise OptionError(f"{self.url} is a file, not a folder; give another name")
+        if not fs.isdir(path):
+            return []
+        return [os.path.basename(str(one).rstrip("/")) for one in fs.ls(path, detail=False)]
 
     def below(self, folder: str) -> Scratch:
         """A folder in it."""
@@ -96,6 +130,21 @@ class Scratch:
     def _at(self, name: str) -> tuple[Any, str]:
         fs, root = file_system(self.url, self.options)
         return fs, f"{root.rstrip('/')}/{name}".rstrip("/")
+
+
+def storage(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Storage options of fsspec, as a user gives them.
+
+    Raises
+    ------
+    OptionError
+        They are no dict.
+    """
+    if not isinstance(options, Mapping | None):
+        raise OptionError(
+            f"storage_options={options!r} is no dict; give what fsspec takes for the URL"
+        )
+    return dict(options or {})
 
 
 def file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
@@ -118,6 +167,11 @@ def file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
             f"{url} cannot be used: {err}; storage_options= must be what fsspec takes for it"
         ) from err
     return fs, str(path)
+
+
+def _belongs(entry: str, names: Iterable[str]) -> bool:
+    """Whether a file is one of these names, or was to become it."""
+    return any(entry == n or (entry.startswith(f"{n}.") and entry.endswith(PART)) for n in names)
 
 
 def _is_local(fs: Any) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-_EXTRAS = {"s3fs": "xpad[s3]"}
-"""Extras of xpad that install a library."""
-
 
 def lacking(url: str) -> str | None:
     """Say what is to be installed before an fsspec URL can be read or written.
@@ -31,8 +28,7 @@ def lacking(url: str) -> str | None:
     except ImportError:
         known = known_implementations.get(protocol, {})
         library = str(known.get("class", "")).partition(".")[0]
-        wanted = _EXTRAS.get(library, library)
-        return f'{protocol}:// needs {library}, which is not installed: pip install "{wanted}"'
+        return f"{protocol}:// needs {library}, which is not installed: pip install {library}"
     except ValueError:
         return f"{protocol}:// is no protocol that fsspec knows"
     return None

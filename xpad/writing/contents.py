@@ -9,17 +9,45 @@ from functools import cached_property
 import xarray as xr
 
 from xpad.compute.chunks import in_longer_blocks
+from xpad.errors import OptionError
 from xpad.model.model import Model
+from xpad.pads.dims import CELL_DIMS, ENERGY
 from xpad.pads.flux import Flux
 from xpad.results.predict import with_results
-from xpad.results.variables import RecordVariable, record_variables
-from xpad.roles.ours import unfinished
+from xpad.results.variables import OF_CLUSTERS, RecordVariable, record_variables
+from xpad.roles.ours import prefixes, unfinished
 from xpad.writing.regions import Layout
 
 NUMBERS = "biufmM"
 """Kinds of the types that are written region by region; others, as text, are written at once."""
 
+OF_QUICKLOOK = ("spectrum", "quicklook", "quicklook_end")
+"""Variables of the small spectrogram, which a store without its flux has."""
+
 Variables = dict[Hashable, xr.Variable]
+
+
+def require_names(flux: Flux, prefix: str) -> None:
+    """Refuse data whose own variables have names that a store without their flux needs.
+
+    A scalar energy that is the flux's only one is no clash: it stands in the catalogue.
+
+    Raises
+    ------
+    OptionError
+        Names the first of them.
+    """
+    made = {f"{prefix}_{name}" for name in (*OF_CLUSTERS, *OF_QUICKLOOK)}
+    needed = {*CELL_DIMS} if prefix in prefixes(flux.ds.attrs) else {*CELL_DIMS, *made}
+    if flux.roles.energy.dim is None and not flux.ds.get(ENERGY, flux.array).dims:
+        needed.discard(ENERGY)
+    for name, variable in flux.ds.variables.items():
+        if name in needed and set(variable.dims) <= set(flux.record_dims):
+            raise OptionError(
+                f"the data have a variable {name!r} of the records, and the store's catalogue needs that "
+                f"name; rename it: ds.rename({name}=…), or write all variables: keep_flux=True "
+                "(--keep-flux)"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +87,7 @@ class Contents:
             ours = [n for n in ds.variables if str(n).startswith(f"{prefix}_")]
             theirs = [n for n in ds.variables if set(ds.variables[n].dims) <= set(records)]
             kept = list(dict.fromkeys([*theirs, *ours]))
-            ds = ds[kept].drop_vars(["energy", "pitch_angle"], errors="ignore")
+            ds = ds[kept].drop_vars(CELL_DIMS, errors="ignore")  # come with the catalogue
         return cls(ds, layout, {f"{prefix}_{name}": v for name, v in made.items()}, prefix)
 
     @property

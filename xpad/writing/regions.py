@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from xpad.compute.records import ROWS
 from xpad.fitting.splitter import Splitter, splitter
 from xpad.model.model import Model
-from xpad.model.pipeline import UNUSABLE, Pipeline
+from xpad.model.pipeline import Pipeline
 from xpad.pads.blocks import Block, PadRecords
 from xpad.pads.dims import record_dims, time_dim
 from xpad.pads.flux import Flux
-from xpad.pads.quality import OK
-from xpad.results.variables import Packing
+from xpad.results.variables import Packing, usable_only
 from xpad.statistics.keys import Runs
 from xpad.statistics.sums import Tally
 
@@ -183,8 +182,8 @@ def label_block(
         pads = preparation.pads(piece)
         results = pipeline.results(pads)
         if split is not None:
-            of_piece = split.split(position[at])
-            results["split"] = np.where(results["flag"] == OK, of_piece, UNUSABLE)
+            results["split"] = split.split(position[at])
+        results = usable_only(results)
         columns[at] = packing.pack(results)
         tally += Tally.of(pads.flux, pads.seen, results["label"].astype(np.int64), run[at])
     return columns, tally

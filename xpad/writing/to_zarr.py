@@ -15,7 +15,7 @@ from xpad.fitting.fit import fit_flux, selected_flux
 from xpad.fitting.resources import FIT_OPTIONS, FitOptions, require_resources, separated, workspace
 from xpad.model.model import Model
 from xpad.model.provenance import configuration, identity
-from xpad.pads.dims import require_records
+from xpad.pads.dims import require_record_dim, require_records
 from xpad.pads.flux import Flux
 from xpad.pads.grid import grid_coords
 from xpad.results.predict import flux_for
@@ -27,7 +27,7 @@ from xpad.statistics.spectrogram import quicklook_of
 from xpad.statistics.sums import Tally
 from xpad.storage.place import Place
 from xpad.storage.unstorable import require_storable
-from xpad.writing.contents import Contents
+from xpad.writing.contents import Contents, require_names
 from xpad.writing.labelling import label_regions
 from xpad.writing.regions import Labelling, Layout, in_chunks
 from xpad.writing.store import Store
@@ -95,7 +95,8 @@ def cluster_to_zarr(
     ------
     OptionError
         The store exists, or was begun with another configuration; the
-        difference is named.
+        difference is named. A variable of the data has a name that the store
+        needs.
     RolesError, NotEnoughDataError, TrainingError
         As `fit`.
 
@@ -199,6 +200,11 @@ class _Wanted:
     prefix: str
     keep_flux: bool
     progress: Progress
+
+    def __post_init__(self) -> None:
+        require_record_dim(self.flux.array)
+        if not self.keep_flux:
+            require_names(self.flux, self.prefix)
 
     def stated(self, preset: str, settings: Settings) -> dict[str, Any]:
         """All that the store depends on: what is begun with one is not gone on with another."""

@@ -27,6 +27,9 @@ MODEL, FITTED = "model.zarr", "fitted.npy"
 LAYOUT = "skeleton.npy"
 REGIONS = "regions"
 
+NAMES = (CONFIGURATION, FIT, MODEL, FITTED, LAYOUT, REGIONS)
+"""All that lies in the folder; deleted in this order: what is left says nothing without the first."""
+
 
 @dataclass(frozen=True)
 class Unfinished:
@@ -50,9 +53,8 @@ class Unfinished:
         return self.place.beside(UNFINISHED)
 
     def remove(self) -> None:
-        """Forget the run: it has come to its end, or to nothing."""
-        self.folder.remove(CONFIGURATION)  # first: what is left says nothing without it
-        self.folder.remove()
+        """Forget the run: it has come to its end, or to nothing. What is not ours stays."""
+        self.folder.remove_only(NAMES)
 
     # ----------------------------------------------------------------------------------- the model
 
@@ -69,7 +71,7 @@ class Unfinished:
         except BaseException:
             worth_it = {f"{FIT}/{TRAINING}", f"{FIT}/{TRAINED}"}
             if worth_it.isdisjoint(self.folder.names(FIT)):
-                self.folder.remove()
+                self.remove()
             raise
 
     def keep_model(self, model: Model) -> None:
@@ -130,9 +132,16 @@ class Unfinished:
         Raises
         ------
         OptionError
-            Nothing can be written there, or a worker of the cluster does not see it.
+            Something else lies there, nothing can be written there, or a worker of the cluster does
+            not see it.
         """
-        self.folder.remove()
+        theirs = [] if self.is_there else self.folder.others(NAMES)
+        if theirs:
+            raise OptionError(
+                f"the folder {self.folder.url}, which a run needs to itself, has {theirs[0]!r} in it, "
+                "which is not xpad's; give the store another name, or the folder"
+            )
+        self.remove()
         try:
             self.folder.put(CONFIGURATION, as_json({**stated, "format": FORMAT}))
         except OSError as err:
@@ -140,7 +149,7 @@ class Unfinished:
         try:
             self._require_shared()
         except OptionError:
-            self.folder.remove()
+            self.remove()
             raise
 
     def go_on(self, stated: Mapping[str, Any]) -> None:

@@ -351,6 +351,7 @@ def test_rows_are_dealt_once_each_to_blocks_of_whole_batches(n, batch):
         patch.setattr(deal, "BLOCK_ROWS", 512)
         blocks = deal.Deal.of(n, batch, features=1)
     assert blocks.padded_rows <= max(512, batch)
+    assert blocks.batch == batch
     rows = [blocks.rows(number) for number in range(len(blocks.sizes))]
     assert [len(row) for row in rows] == list(blocks.sizes)
     assert np.array_equal(np.sort(np.concatenate(rows)), np.arange(n))
@@ -363,6 +364,16 @@ def test_rows_are_dealt_once_each_to_blocks_of_whole_batches(n, batch):
     assert max(blocks.sizes) - min(blocks.sizes) < 2 * batch
     for row in rows:  # each block is spread over the whole
         assert abs(row.mean() - n / 2) <= n / 4 or n < 4 * batch
+
+
+def test_a_batch_of_more_rows_than_there_are_takes_no_more_memory():
+    x = records(100)
+    model, history = train(x, x[:10], batch_size=10**9, epochs=2)
+    whole, same = train(x, x[:10], batch_size=100, epochs=2)
+    assert deal.Deal.of(100, 10**9, 112).padded_rows == deal.SMALL_BATCH
+    assert deal.Deal.of(100_000, 10**9, 112).batch == 100_000
+    assert history.steps == same.steps == 2
+    np.testing.assert_allclose(model.encoder_kernel, whole.encoder_kernel, rtol=1e-4, atol=1e-6)
 
 
 def test_many_blocks_train_like_one(monkeypatch):

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 BLOCK_ROWS = 65_536
 BLOCK_BYTES = 64 * 2**20
 """A block has at most so many rows, and as float32 about so many bytes."""
+SMALL_BATCH = 65_536
+"""A batch of more rows than this is padded to no more rows than there are."""
 ALIGNMENT = 64
 
 Integers = NDArray[np.int64]
@@ -43,6 +45,7 @@ class Deal:
     @classmethod
     def of(cls, n: int, batch: int, features: int) -> Deal:
         """Deal `n` rows of so many features."""
+        batch = batch_of(n, batch)
         rows = min(BLOCK_ROWS, 2 ** int(math.log2(max(BLOCK_BYTES / (4 * features), 1))))
         most = max(rows // batch, 1)
         steps = math.ceil(n / batch)
@@ -74,6 +77,11 @@ class Deal:
                 np.arange(tail, tail + self.sizes[block] - least),
             ]
         )
+
+
+def batch_of(n: int, batch: int) -> int:
+    """Rows in a batch of `n` rows, which a block is padded to: no more than there are, if many."""
+    return min(batch, max(n, SMALL_BATCH))
 
 
 def empty_block(deal: Deal, features: int) -> NDArray[np.float32]:

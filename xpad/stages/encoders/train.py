@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xpad.errors import NotEnoughDataError, OptionError, TrainingError
-from xpad.stages.encoders.deal import Deal, empty_block
+from xpad.stages.encoders.deal import Deal, batch_of, empty_block
 from xpad.stages.encoders.dense import Autoencoder, Float32, _put, _rows, width_of
 from xpad.stages.encoders.network import VALIDATION_BATCH, Programs, State, import_jax, programs
 from xpad.stages.encoders.rows import History, Rows, means
@@ -143,7 +143,7 @@ def train(
     epochs = max(epochs, math.ceil(min_steps / deal.steps))
     program = programs(hidden, n, output, masked, optimiser)
     rates = _rates(schedule, learning_rate, epochs * deal.steps)
-    padded_steps = deal.padded_rows // batch_size
+    padded_steps = deal.padded_rows // deal.batch
     state, so_far = program.start(random_state), _Course()
     if resume is not None:
         state, so_far = _resumed(state, resume)
@@ -157,9 +157,9 @@ def train(
             order = np.arange(deal.padded_rows, dtype=np.int32)
             order[:rows] = _shuffle(random_state, epoch, 1 + block, rows)
             state, *sums = program.train_block(
-                state, loaded, order, rows, fill, rates(first, padded_steps), batch_size
+                state, loaded, order, rows, fill, rates(first, padded_steps), deal.batch
             )
-            first += math.ceil(rows / batch_size)
+            first += math.ceil(rows / deal.batch)
             total.add(*sums)
         loss, val_loss = total.value(), _loss(program, state.weights, val_blocks, fill)
         _check_finite(loss, val_loss, epoch, epochs, learning_rate)
@@ -201,7 +201,7 @@ def _source(x: ArrayLike | Rows, name: str, batch: int) -> Rows:
         if batch < 1:
             raise OptionError(f"batch_size={batch}; it must be at least 1")
         return _Array(_rows(rows, name), batch)
-    if rows.deal.batch != batch:
+    if rows.deal.batch != batch_of(rows.shape[0], batch):
         raise OptionError(f"{name} is dealt to batches of {rows.deal.batch}; wanted {batch}")
     return rows
 

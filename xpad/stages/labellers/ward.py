@@ -79,7 +79,18 @@ class WardLabeller(Labeller):
 
     @classmethod
     def fit(cls, points: Points, k: int, settings: Settings, *, cell: float) -> Self:
-        """Of `settings.max_ward` points at most."""
+        """Of `settings.max_ward` points at most.
+
+        Raises
+        ------
+        OptionError
+            These are fewer than the groups.
+        """
+        if k > settings.max_ward:
+            raise OptionError(
+                f"max_ward={settings.max_ward} is less than the {k} groups that are to be built from so "
+                "many records: give a larger max_ward, or a smaller k"
+            )
         found = fit(
             points.rows(), k, max_samples=settings.max_ward, random_state=settings.seed("cluster")
         )
