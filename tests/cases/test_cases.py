@@ -342,7 +342,6 @@ def test_30_bands_with_pitch_angles_of_their_own():
 
 def test_quality_flags_are_applied_when_asked_and_counted(shared_data):
     ds = xpad.open_dataset(next((shared_data / "rbsp_hope").glob("*.cdf")))
-    ds.attrs.setdefault("Logical_source", "rbspa_rel04_ect-hope-PA-L3")
     flags = np.zeros(ds.sizes["Epoch_Ele"], np.uint8)
     flags[10:30] = 1
     ds["Flags_Ele"] = ("Epoch_Ele", flags)

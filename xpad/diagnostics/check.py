@@ -122,9 +122,10 @@ def check(
         The flux, where several are there.
     progress : bool, optional
         Show bars.
-    min_coverage, min_positive, energies, background, negative, valid_range, quality,
-    zeros
+    min_coverage, min_positive, energies, background
         Settings that decide which records are usable, as for `fit`.
+    negative, valid_range, quality, zeros
+        Settings that decide which values count as measured, as for `fit`.
 
     Returns
     -------
