@@ -32,6 +32,7 @@ from xpad.results.variables import (
     without_former,
 )
 from xpad.roles.axes import ROLE_ATTRS
+from xpad.roles.ours import run
 from xpad.roles.recognise import as_dataset
 from xpad.storage.storable import storable
 
@@ -142,6 +143,7 @@ def with_results(
     # Without the coordinates that the Dataset has: xarray takes those of a MultiIndex one by one.
     added = {n: _without_coords_of(flux.ds, a) for n, a in (named | learned(model, prefix)).items()}
     out = storable(without_former(flux.ds, set(added), prefix)).assign(added)
+    out.attrs.pop(run(prefix), None)  # of the store that the data came from
     out.attrs[f"{prefix}_input"] = json.dumps(identity(flux))
     return out.assign_attrs(result_attrs(model, prefix))
 

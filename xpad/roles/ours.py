@@ -44,6 +44,11 @@ def is_output(attrs: Mapping[Any, Any]) -> bool:
     return attrs.get("format") == MODEL_FORMAT or bool(prefixes(attrs))
 
 
+def run(prefix: str) -> str:
+    """The attribute of a finished store which says what run made it."""
+    return f"{prefix}_run"
+
+
 def unfinished(prefix: str) -> str:
     """The attribute which says that the labels under this prefix are still being written."""
     return f"{prefix}{_UNFINISHED}"

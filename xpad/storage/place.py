@@ -61,16 +61,20 @@ class Place:
 
     def is_ours(self) -> bool:
         """Whether a Zarr store stands there that xpad wrote: a result, or a model."""
+        return is_output(self.attributes())
+
+    def attributes(self) -> dict[str, Any]:
+        """Those of a Zarr store that stands there; none of what is no such store."""
         try:
             text = (
                 (self.local / "zarr.json").read_text()
                 if self.local is not None
                 else self._files().cat_file("zarr.json").decode()
             )
-            attrs: dict[str, Any] = json.loads(text).get("attributes", {})
+            found: dict[str, Any] = json.loads(text).get("attributes", {})
         except (OSError, ValueError):
-            return False
-        return is_output(attrs)
+            return {}
+        return found
 
     def require_apart(self, sources: Iterable[str]) -> None:
         """Refuse a place that is a source of the data, or holds one, or lies in one.

@@ -14,7 +14,7 @@ from xarray.indexes import PandasIndex
 from xpad.model.model import Model
 from xpad.model.saved import GROUP, save_model_at
 from xpad.results.variables import Packing
-from xpad.roles.ours import unfinished
+from xpad.roles.ours import run, unfinished
 from xpad.storage.place import Place
 from xpad.writing.contents import NUMBERS, Contents, Variables
 from xpad.writing.regions import Layout
@@ -62,32 +62,17 @@ class Store:
         names = [*self.contents.results, *self.contents.of_records]
         return OpenStore(self.place, self.contents, _arrays(self.place, names))
 
-    def finish(self, added: xr.Dataset | None) -> None:
-        """Add what is made of all regions, and say no more that any is missing."""
+    def finish(self, added: xr.Dataset | None, made_by: str) -> None:
+        """Add what is made of all regions, and say no more that any is missing, but what run made it."""
         if added is not None:
             group = _opened(self.place)
             new = added.drop_vars([n for n in added.coords if n in group])
             new.attrs = dict(group.attrs)  # writing replaces those of the whole
             new.to_zarr(**self.place.zarr_arguments, mode="a", consolidated=False)
-        _opened(self.place).attrs.pop(unfinished(self.contents.prefix), None)
+        attrs = _opened(self.place).attrs
+        attrs[run(self.contents.prefix)] = made_by
+        attrs.pop(unfinished(self.contents.prefix), None)
         self._consolidate()
-
-    def reopened(self, ds: xr.Dataset) -> xr.Dataset:
-        """The finished store, lazy, with the indexes that the data have in memory already."""
-        times = [v.dtype for v in ds.coords.values() if v.dtype.kind == "M"]
-        unit: Any = np.datetime_data(times[0])[0] if len(set(times)) == 1 else "ns"
-        found = xr.open_zarr(
-            **self.place.zarr_arguments, create_default_indexes=False,
-            decode_times=xr.coders.CFDatetimeCoder(time_unit=unit),
-        )  # fmt: skip
-        indexed = {n: c.variable for n, c in found.coords.items() if c.dims == (n,)}
-        for name, variable in indexed.items():
-            index = ds.xindexes.get(name)
-            if type(index) is PandasIndex and index.index.dtype == variable.dtype:
-                indexed[name] = xr.IndexVariable(
-                    name, index.index, variable.attrs, variable.encoding
-                )  # fmt: skip
-        return found.assign_coords(xr.Coordinates(indexed))
 
     def _consolidate(self) -> None:
         import zarr
@@ -96,6 +81,24 @@ class Store:
             # Zarr warns that this is no part of its standard yet; xarray warns of stores without it.
             warnings.simplefilter("ignore", UserWarning)
             zarr.consolidate_metadata(zarr.open_group(**self.place.zarr_arguments).store)
+
+
+def reopened(place: Place, ds: xr.Dataset) -> xr.Dataset:
+    """The finished store, lazy, with the indexes that the data have in memory already."""
+    times = [v.dtype for v in ds.coords.values() if v.dtype.kind == "M"]
+    unit: Any = np.datetime_data(times[0])[0] if len(set(times)) == 1 else "ns"
+    found = xr.open_zarr(
+        **place.zarr_arguments, create_default_indexes=False,
+        decode_times=xr.coders.CFDatetimeCoder(time_unit=unit),
+    )  # fmt: skip
+    indexed = {n: c.variable for n, c in found.coords.items() if c.dims == (n,)}
+    for name, variable in indexed.items():
+        index = ds.xindexes.get(name)
+        if type(index) is PandasIndex and index.index.dtype == variable.dtype:
+            indexed[name] = xr.IndexVariable(
+                name, index.index, variable.attrs, variable.encoding
+            )  # fmt: skip
+    return found.assign_coords(xr.Coordinates(indexed))
 
 
 @dataclass(frozen=True, eq=False)

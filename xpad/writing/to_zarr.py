@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -30,12 +31,14 @@ from xpad.storage.unstorable import require_storable
 from xpad.writing.contents import Contents, require_names
 from xpad.writing.labelling import label_regions
 from xpad.writing.regions import Labelling, Layout, in_chunks
-from xpad.writing.store import Store
-from xpad.writing.unfinished import Unfinished, begun
+from xpad.writing.store import Store, reopened
+from xpad.writing.unfinished import Unfinished, begun, digest, is_finished
 
 if TYPE_CHECKING:
     from os import PathLike
     from typing import Unpack
+
+log = logging.getLogger(__name__)
 
 
 @lists(FIT_OPTIONS)
@@ -88,14 +91,15 @@ def cluster_to_zarr(
     Returns
     -------
     xarray.Dataset
-        The store, opened lazily. Also its group ``xpad_model``, which
+        The store, opened lazily; where the same configuration has finished it
+        before, as it stands. Also its group ``xpad_model``, which
         `load_model` reads.
 
     Raises
     ------
     OptionError
-        The store exists, or was begun with another configuration; the
-        difference is named. A variable of the data has a name that the store
+        The store exists and another configuration made it, or it was begun
+        with another one; the difference is named. A variable of the data has a name that the store
         needs.
     RolesError, NotEnoughDataError, TrainingError
         As `fit`.
@@ -124,7 +128,10 @@ def cluster_to_zarr(
     flux = selected_flux(obj, variable, settings)
     place = _place_apart(obj, store, resources.get("storage_options"))
     wanted = _Wanted(flux, prefix, keep_flux, Progress(progress))
-    with begun(place, wanted.stated(preset, settings), overwrite=overwrite) as run:
+    stated = wanted.stated(preset, settings)
+    if not overwrite and is_finished(place, prefix, stated):
+        return wanted.finished_before(place)
+    with begun(place, stated, overwrite=overwrite) as run:
         model = run.model()
         if model is None:
             resources.setdefault("checkpoint", run.fit.url)
@@ -134,7 +141,7 @@ def cluster_to_zarr(
                 model = fit_flux(flux, preset, settings, space, wanted.progress)
             run.keep_model(model)
             space.checkpoint.remove()
-        return wanted.written(run, model, fitted=True)
+        return wanted.written(run, model, stated, fitted=True)
 
 
 def predict_to_zarr(
@@ -187,9 +194,11 @@ def predict_to_zarr(
     place = _place_apart(obj, store, storage_options)
     wanted = _Wanted(flux, prefix, keep_flux, Progress(progress))
     stated = wanted.stated(model.preset, model.settings) | {"model": model.digest}
+    if not overwrite and is_finished(place, prefix, stated):
+        return wanted.finished_before(place)
     with begun(place, stated, overwrite=overwrite) as run:
         run.keep_model(model)
-        return wanted.written(run, model, fitted=False)
+        return wanted.written(run, model, stated, fitted=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +220,14 @@ class _Wanted:
         own = {"prefix": self.prefix, "keep_flux": self.keep_flux}
         return configuration(preset, settings, identity(self.flux)) | own
 
-    def written(self, run: Unfinished, model: Model, *, fitted: bool) -> xr.Dataset:
+    def finished_before(self, place: Place) -> xr.Dataset:
+        """The store of a run that came to its end: a job that is started again finds it done."""
+        log.info("%s is finished: this configuration made it", place.url)
+        return reopened(place, self.flux.ds)
+
+    def written(
+        self, run: Unfinished, model: Model, stated: Mapping[str, Any], *, fitted: bool
+    ) -> xr.Dataset:
         """Write the regions that are not yet there, then what is made of all of them."""
         flux, begun_with = in_chunks(self.flux), run.layout()
         layout = begun_with or Layout.of(flux.array)
@@ -228,9 +244,10 @@ class _Wanted:
         total = reduce(add, run.sums(), labelling.no_sums())
         if layout.size and not total.pads.count.any():
             warn_of_no_label(model, self.prefix)
-        store.finish(None if self.keep_flux else self._summary(total, flux, layout, model))
+        summary = None if self.keep_flux else self._summary(total, flux, layout, model)
+        store.finish(summary, digest(stated))
         run.remove()
-        return store.reopened(self.flux.ds)
+        return reopened(run.place, self.flux.ds)
 
     def _summary(self, total: Tally, flux: Flux, layout: Layout, model: Model) -> xr.Dataset:
         """The catalogue and the spectrogram, for those who look at a store without its flux."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -12,6 +14,7 @@ import numpy as np
 from xpad.errors import ModelStoreError, OptionError
 from xpad.model.model import Model
 from xpad.model.saved import load_model_at, save_model_at
+from xpad.roles.ours import is_unfinished, run
 from xpad.statistics.sums import Tally
 from xpad.storage.checkpoint import TRAINED, TRAINING, as_json, from_json, require_equal
 from xpad.storage.place import UNFINISHED, Place
@@ -190,6 +193,18 @@ class Unfinished:
         )
 
 
+def digest(stated: Mapping[str, Any]) -> str:
+    """What a finished store keeps of the configuration that made it."""
+    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
+
+
+def is_finished(place: Place, prefix: str, stated: Mapping[str, Any]) -> bool:
+    """Whether a store stands there that this configuration made, and to its end."""
+    place.require_reached()
+    attrs = place.attributes()
+    return attrs.get(run(prefix)) == digest(stated) and not is_unfinished(attrs, prefix)
+
+
 @contextmanager
 def begun(place: Place, stated: Mapping[str, Any], *, overwrite: bool) -> Iterator[Unfinished]:
     """Begin a store, or go on with one that the same configuration began; nobody else writes it.
@@ -200,12 +215,12 @@ def begun(place: Place, stated: Mapping[str, Any], *, overwrite: bool) -> Iterat
         What stands there is complete, of another configuration or no output of xpad; or another
         run is writing it.
     """
-    run = Unfinished(place)
+    found = Unfinished(place)
     with place.alone():
         place.require_reached()
-        if run.is_there and not overwrite:
-            run.go_on(stated)
+        if found.is_there and not overwrite:
+            found.go_on(stated)
         else:
             place.require_free(overwrite=overwrite)
-            run.begin(stated)
-        yield run
+            found.begin(stated)
+        yield found
