@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from uuid import uuid4
@@ -243,6 +243,9 @@ def _clustered(points: Components, components: pca.PCA, settings: Settings) -> G
     rule = K_RULES[name].find(points, settings, given)
     k = given if given is not None else rule.k
     labeller = LABELLERS[settings.labeller].fit(points, k, settings, cell=rule.cell)
+    rule = replace(rule, counts=_counts(points, rule.modes))
+    if given is None:
+        _warn_of_faint_modes(rule, name)
     if len(labeller.centres) == 1:
         warn(rule.remedy() if given is None else "k=1: every usable record gets label 0")
     scored = {
@@ -250,6 +253,29 @@ def _clustered(points: Components, components: pca.PCA, settings: Settings) -> G
         for name, places in ((name, rule.modes), (settings.labeller, labeller.centres))
     }
     return Grouped(components, rule, labeller, scored)
+
+
+FAINT = 0.01
+"""Share of the records below which a mode holds next to nothing."""
+
+
+def _counts(points: Components, places: NDArray[np.float64]) -> NDArray[np.int64]:
+    if len(places) == 0:
+        return np.zeros(0, np.int64)
+    return scores.counts(points.reduce, partial(nearest, places), len(places))
+
+
+def _warn_of_faint_modes(rule: KRule, name: str) -> None:
+    """Say so where clusters are counted of which some are only records that lie apart."""
+    total = int(rule.counts.sum())
+    faint = sorted(int(n) for n in rule.counts if n < FAINT * total)
+    if faint:
+        held = ", ".join(f"{n:,}" for n in faint)
+        warn(
+            f"k={rule.k} by {name} counts {len(faint)} mode(s) that hold {held} of {total:,} fitted "
+            "records: these may be outliers, and no cluster. Give k=, or a wider bandwidth= or "
+            "quantile="
+        )
 
 
 def _scores(points: Components, places: NDArray[np.float64]) -> dict[str, float]:

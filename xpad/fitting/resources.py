@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypedDict
 from xpad.compute.memory import budget
 from xpad.compute.workers import require_worker
 from xpad.errors import OptionError
-from xpad.settings import Options, Setting, entries, table
+from xpad.settings import Options, Setting, entries, require_known, table
 from xpad.storage.checkpoint import Checkpoint
 from xpad.storage.scratch import Scratch, storage, temporary
 
@@ -66,10 +66,24 @@ FIT_OPTIONS = (*table().values(), *resources().values())
 """What ``**options`` of a fit takes; its docstring lists them."""
 
 
+_ARGUMENTS = (
+    "variable",
+    "preset",
+    "settings",
+    "progress",
+    "prefix",
+    "return_model",
+    "overwrite",
+    "keep_flux",
+)
+"""Of the functions that fit, beside these: what a misspelt option may have meant."""
+
+
 def separated(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings of the method among keyword arguments, and the resources."""
     known = Resources.__annotations__
     settings = {name: value for name, value in options.items() if name not in known}
+    require_known(settings, [*known, *_ARGUMENTS])
     return settings, {name: value for name, value in options.items() if name in known}
 
 

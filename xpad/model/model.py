@@ -103,6 +103,11 @@ class Model:
         return self.rule.modes
 
     @property
+    def mode_counts(self) -> NDArray[np.int64]:
+        """Fitted records nearest to each mode, (modes,); empty in a model of an older version."""
+        return self.rule.counts
+
+    @property
     def centres(self) -> NDArray[np.float64]:
         """Cluster centres, (k, components); 0 is the largest cluster among the fitted records."""
         return self.pipeline.labeller.centres
@@ -188,8 +193,12 @@ class Model:
             f"    autoencoder  {self._training()}\n"
             f"    components   {self.n_components}, explaining "
             f"{float(self.explained_variance_ratio.sum()):.1%} of the variance\n"
-            f"    mean shift   {len(self.modes)} modes at bandwidth {self.bandwidth:.4g}"
+            f"    mean shift   {len(self.modes)} modes at bandwidth {self.bandwidth:.4g}{self._held()}"
         )
+
+    def _held(self) -> str:
+        counts = ", ".join(f"{n:,}" for n in self.mode_counts)
+        return f", with {counts} records" if counts else ""
 
     def _training(self) -> str:
         if not self.pipeline.encoder.learns:

@@ -21,6 +21,7 @@ from xpad.settings.table import (
     Training,
     ValidRange,
     Zeros,
+    require_known,
     table,
 )
 
@@ -46,6 +47,7 @@ __all__ = [
     "chosen",
     "entries",
     "lists",
+    "require_known",
     "resolve",
     "table",
 ]

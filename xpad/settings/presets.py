@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from xpad.errors import OptionError
-from xpad.settings.table import Settings, require_known
+from xpad.errors import OptionError, warn
+from xpad.settings.table import Settings, require_known, without_effect
 
 PRESETS: dict[str, Settings] = {"killey2023": Settings()}
 """Killey et al. (2023), RASTI 2, 548, doi:10.1093/rasti/rzad035, and the authors' script."""
@@ -62,7 +62,10 @@ def chosen(
     'custom'
     """
     if settings is None:
-        return preset, resolve(preset, options)
+        found = resolve(preset, options)
+        for told in without_effect(options, found):
+            warn(told)
+        return preset, found
     if not isinstance(settings, Settings):
         raise OptionError(
             f"settings= takes an xpad.Settings and was given a {type(settings).__name__}; "

@@ -299,11 +299,11 @@ def table() -> dict[str, Setting]:
     return entries(Settings)
 
 
-def require_known(names: Iterable[str]) -> None:
-    """Refuse names that are no settings."""
+def require_known(names: Iterable[str], others: Iterable[str] = ()) -> None:
+    """Refuse names that are no settings; `others` could have been meant, too."""
     unknown = sorted(set(names) - set(table()))
     if unknown:
-        near = get_close_matches(unknown[0], table(), n=1)
+        near = get_close_matches(unknown[0], [*table(), *others], n=1)
         meant = f" (did you mean {near[0]!r}?)" if near else ""
         raise OptionError(
             f"{unknown[0]!r} is not a setting{meant}; the settings are {', '.join(sorted(table()))}"
@@ -320,6 +320,60 @@ def _leave_a_test_split(s: Settings) -> None:
 
 _TOGETHER: tuple[Callable[[Settings], None], ...] = (_leave_a_test_split,)
 """What settings must be together, after each by itself."""
+
+
+@dataclass(frozen=True)
+class Unused:
+    """Settings that do nothing under another one.
+
+    Attributes
+    ----------
+    names : tuple of str
+    where : callable
+        Whether they do nothing under these settings.
+    because : str
+        The setting whose value says so.
+    """
+
+    names: tuple[str, ...]
+    where: Callable[[Settings], bool]
+    because: str
+
+
+UNUSED = (
+    Unused(
+        ("n_hidden", "training", "epochs", "min_steps", "batch_size", "learning_rate", "patience",
+         "restore_best", "encoder_seed"),
+        lambda s: s.encoder is None, "encoder",
+    ),
+    Unused(("block",), lambda s: s.split != "blocks", "split"),
+    Unused(("quantile", "n_samples", "bandwidth_seed"), lambda s: s.bandwidth is not None, "bandwidth"),
+    Unused(("n_init",), lambda s: s.labeller != "kmeans", "labeller"),
+    Unused(("max_ward",), lambda s: s.labeller != "ward", "labeller"),
+    Unused(
+        ("split_seed", "encoder_seed", "bandwidth_seed", "cluster_seed"),
+        lambda s: s.random_state is not None, "random_state",
+    ),
+)  # fmt: skip
+"""What is told where a caller sets it all the same."""
+
+
+def without_effect(given: Iterable[str], settings: Settings) -> list[str]:
+    """What to say of settings that were given and do nothing under the others.
+
+    Examples
+    --------
+    >>> without_effect(["epochs", "k"], Settings(encoder=None, epochs=5, k=3))
+    ['epochs=5 has no effect with encoder=None']
+    """
+    asked, told = set(given), []
+    for unused in UNUSED:
+        names = [name for name in unused.names if name in asked] if unused.where(settings) else []
+        if names:
+            values = " and ".join(f"{name}={getattr(settings, name)!r}" for name in names)
+            because = f"{unused.because}={getattr(settings, unused.because)!r}"
+            told.append(f"{values} {'have' if len(names) > 1 else 'has'} no effect with {because}")
+    return told
 
 
 def _told_by_the_table() -> None:

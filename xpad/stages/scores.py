@@ -77,6 +77,28 @@ def davies_bouldin(x: ArrayLike, labels: ArrayLike) -> float:
     return _of_points(x, labels)[1]
 
 
+def counts(reduce: Reduce, label_of: Label, k: int) -> NDArray[np.int64]:
+    """How many points lie in each part, (k,).
+
+    Parameters
+    ----------
+    reduce, label_of, k
+        As of `of_parts`.
+
+    Examples
+    --------
+    >>> from xpad.stages.nearest import nearest
+    >>> counts(over([np.array([[0.0], [5.0], [6.0]])]), partial(nearest, [[0.0], [6.0]]), 2)
+    array([1, 2])
+    """
+    return np.asarray(reduce(partial(_counted, label_of=label_of, k=k)), dtype=np.int64)
+
+
+def _counted(points: NDArray[np.float32], label_of: Label, k: int) -> NDArray[np.int64]:
+    labels = label_of(points)
+    return np.bincount(labels[labels >= 0], minlength=k)
+
+
 def of_parts(
     reduce: Reduce, label_of: Label, k: int, shift: ArrayLike = 0.0
 ) -> tuple[float, float]:

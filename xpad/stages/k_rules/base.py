@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -25,10 +25,13 @@ class KRule(ABC):
         The places that it counts, the most populated first; none where it found nothing.
     bandwidth : float
         How wide it looked, in units of the components.
+    counts : (modes,) int64
+        Points that each of them is the nearest to; none where they were not counted.
     """
 
     modes: NDArray[np.float64]
     bandwidth: float
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
     @abstractmethod
@@ -76,11 +79,13 @@ class KRule(ABC):
 
     def to_node(self) -> xr.Dataset:
         """As plain arrays, for a store."""
-        return xr.Dataset(
-            {"modes": (("mode", "component"), self.modes)}, attrs={"bandwidth": self.bandwidth}
-        )
+        variables: dict[str, Any] = {"modes": (("mode", "component"), self.modes)}
+        if self.counts.size:
+            variables["counts"] = ("mode", self.counts)
+        return xr.Dataset(variables, attrs={"bandwidth": self.bandwidth})
 
     @classmethod
     def from_node(cls, node: xr.Dataset) -> Self:
         """The inverse of `to_node`."""
-        return cls(node.modes.values, float(node.attrs["bandwidth"]))
+        counts = {"counts": node.counts.values} if "counts" in node else {}
+        return cls(node.modes.values, float(node.attrs["bandwidth"]), **counts)
