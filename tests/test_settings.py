@@ -14,7 +14,7 @@ from helpers import made
 
 import xpad
 from xpad.cli import parser
-from xpad.errors import OptionError
+from xpad.errors import OptionError, XpadWarning
 from xpad.fitting.resources import FIT_OPTIONS, FitOptions, resources
 from xpad.pads.normalise import NORMALISATIONS
 from xpad.settings import (
@@ -32,6 +32,7 @@ from xpad.settings import (
     resolve,
     table,
 )
+from xpad.settings.table import UNUSED
 from xpad.stages.encoders import ENCODERS
 from xpad.stages.k_rules import K_RULES
 from xpad.stages.labellers import LABELLERS
@@ -354,6 +355,42 @@ def test_whole_settings_are_refused_beside_others(monkeypatch):
         chosen(DEFAULT_PRESET, {}, {"k": 3})
 
 
+def saved(model, folder):
+    model.save(folder / "model.zarr")
+    return folder / "model.zarr"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"epochs": 5, "n_hidden": 3}, "n_hidden=3 and epochs=5 have no effect with encoder=None"),
+        ({"training": "fast"}, "training='fast' has no effect with encoder=None"),
+        ({"max_ward": 50}, "max_ward=50 has no effect with labeller='kmeans'"),
+        ({"block": "2D"}, "block='2D' has no effect with split='random'"),
+        ({"bandwidth": 1.0, "quantile": 0.2}, "quantile=0.2 has no effect with bandwidth=1.0"),
+        ({"random_state": 1, "split_seed": 2}, "split_seed=2 has no effect with random_state=1"),
+    ],
+)
+def test_an_option_without_effect_is_told(options, told):
+    with pytest.warns(XpadWarning) as caught:
+        chosen(DEFAULT_PRESET, {"encoder": None} | options)
+    assert [str(w.message) for w in caught] == [told]
+
+
+def test_every_setting_that_may_have_no_effect_is_one():
+    names = {name for unused in UNUSED for name in (*unused.names, unused.because)}
+    assert names <= set(table())
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("normalize", "normalise"), ("memroy", "memory"), ("overwrit", "overwrite")],
+)
+def test_what_a_misspelt_option_may_have_meant(given, meant):
+    with pytest.raises(OptionError, match=f"'{given}' is not a setting .did you mean '{meant}'"):
+        xpad.cluster(made(), **{given: 1})
+
+
 def test_a_fit_takes_whole_settings(tmp_path):
     ds = made()
     whole = Settings(encoder=None, k=3)
@@ -371,9 +408,15 @@ def test_a_fit_takes_whole_settings(tmp_path):
         assert out.attrs["pad_preset"] == "custom"
         assert Settings.from_dict(json.loads(out.attrs["pad_settings"])) == whole
         np.testing.assert_array_equal(out.pad_label, xpad.predict(ds, wanted).pad_label)
-    assert xpad.fit(ds, settings=Settings(encoder=None, k="meanshift"), progress=False).k == (
-        xpad.fit(ds, encoder=None, progress=False).k
-    )
+    with pytest.warns(
+        XpadWarning, match=r"k=11 by meanshift counts 2 mode\(s\) that hold 1, 3 of 358"
+    ):
+        named = xpad.fit(ds, settings=Settings(encoder=None, k="meanshift"), progress=False)
+        usual = xpad.fit(ds, encoder=None, progress=False)
+    assert named.k == usual.k == len(named.mode_counts)
+    assert named.mode_counts.sum() == named.counts.sum() == 358
+    assert f"with {', '.join(map(str, named.mode_counts))} records" in repr(named)
+    assert named == usual == xpad.load_model(saved(usual, tmp_path))
     for call in (xpad.fit, xpad.cluster):
         with pytest.raises(OptionError, match="k=4 cannot change it"):
             call(ds, settings=whole, k=4)

@@ -236,7 +236,7 @@ def test_values_are_counted_where_they_lie_as_after_cleaning(flux, fills, method
     block = Block(flux, None, None, limits)
     once = survey._look_once(block, chosen, own, evers[0])
     ((at, piece),) = block.pieces()
-    cleaned = survey._look(at, piece, chosen, own, evers[1])
+    cleaned = survey._look(at, piece, chosen, own, evers[1], [])
     np.testing.assert_array_equal(*evers)
     for one, other in zip(once, cleaned, strict=True):
         np.testing.assert_array_equal(one, other)

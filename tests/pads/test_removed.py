@@ -146,3 +146,13 @@ def test_counts_do_not_depend_on_chunks(chunk):
     ds = ds if chunk is None else ds.chunk(Epoch=chunk)
     whole = data(VALIDMAX=100.0).pad.check(progress=False)
     assert ds.pad.check(progress=False).removed == whole.removed
+
+
+def test_what_is_made_of_a_result_is_cleaned_as_it_was():
+    level = float(np.nanquantile(data().FEDU, 0.7))
+    ds = data(lambda f: f - np.float32(level))
+    kept = ds.pad.cluster(encoder=None, k=3, progress=False, negative="keep")
+    zero = ds.pad.cluster(encoder=None, k=3, progress=False, negative="zero")
+    assert (
+        float(kept.pad.catalogue().pad_mean.min()) < 0 <= float(zero.pad.catalogue().pad_mean.min())
+    )

@@ -149,7 +149,8 @@ def _look(
 ) -> _Looked:
     """The same of a clean piece and its tables, put on the grid first; what has no place there."""
     pads = preparation.pads(piece)
-    where = beyond_grid(preparation.grid, piece.energy_table, piece.pitch_angle_table)
+    tables = piece.energy_table, piece.pitch_angle_table
+    where = beyond_grid(preparation.grid, *tables, preparation.settings.energies)
     if where is not None:
         beyond.append(removed_beyond(piece.flux, where))
     note_measured(pads.flux, ever)

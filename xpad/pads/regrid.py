@@ -79,7 +79,10 @@ def _on_pitch_angles(flux: Floats, table: Doubles, grid: Grid) -> Floats:
 
 
 def beyond_grid(
-    grid: Grid, energy_table: Doubles | None, pitch_angle_table: Doubles | None
+    grid: Grid,
+    energy_table: Doubles | None,
+    pitch_angle_table: Doubles | None,
+    energies: tuple[float, float] | None = None,
 ) -> NDArray[np.bool_] | None:
     """Which bins of records lie too far beyond the ends of the grid to count for any bin of it.
 
@@ -87,6 +90,8 @@ def beyond_grid(
     ----------
     grid, energy_table, pitch_angle_table
         As of `to_grid`.
+    energies : (low, high), optional
+        Others were left out on purpose.
 
     Returns
     -------
@@ -101,6 +106,8 @@ def beyond_grid(
         with np.errstate(invalid="ignore", divide="ignore"):
             own = _beyond(np.log(across.reshape(-1, across.shape[2])), np.log(grid.energy))
         found = own.reshape(across.shape).transpose(0, 2, 1)
+        if energies is not None:
+            found = found & (rows >= energies[0]) & (rows <= energies[1])
     if pitch_angle_table is not None:
         table = np.asarray(pitch_angle_table, dtype=np.float64)
         own = _beyond(table.reshape(-1, table.shape[-1]), grid.pitch_angle).reshape(table.shape)

@@ -114,10 +114,10 @@ def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
     RolesError
         The result carries no flux (a store written without it).
     """
-    flux = _flux_as_given(out, prefix)
     if f"{prefix}_feature" not in out:
-        return flux
+        return _flux_as_given(out, prefix)
     settings = Settings.from_dict(settings_of(out, prefix))
+    flux = _flux_as_given(out, prefix, settings)
     grid = Grid(
         out[f"{prefix}_energy"].values,
         out[f"{prefix}_pitch_angle"].values,
@@ -127,14 +127,15 @@ def result_flux(out: xr.Dataset, prefix: str = "pad") -> xr.DataArray:
     return on_grid(selected(flux, settings, grid.energy_units), grid)
 
 
-def _flux_as_given(out: xr.Dataset, prefix: str) -> xr.DataArray:
-    """The canonical flux that a result was made from."""
+def _flux_as_given(out: xr.Dataset, prefix: str, settings: Settings | None = None) -> xr.DataArray:
+    """The canonical flux that a result was made from, cleaned as it was for that."""
     names = _flux_names(out, prefix)
     there = all(name in out for name in names)
     if there and len(names) > 1:
-        return canonical.flux(assign_roles(out, flux=names))
+        return canonical.located(assign_roles(out, flux=names), settings=settings).clean()
     try:
-        return canonical.flux(out, names[0] if names and there else None)
+        name = names[0] if names and there else None
+        return canonical.located(out, name, settings=settings).clean()
     except RolesError as err:
         if there:
             raise

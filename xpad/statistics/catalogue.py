@@ -139,7 +139,10 @@ def catalogue_of(
             "count": ("pad_cluster", own.count),
             "share": ("pad_cluster", own.count / (counted if counted else np.nan)),
         },
-        coords={"pad_cluster": own.bins, **{d: axes[d] for d in CELL_DIMS if d in axes}},
+        coords={
+            "pad_cluster": own.bins.astype(np.int16),
+            **{d: axes[d] for d in CELL_DIMS if d in axes},
+        },
     )
     _describe(entries, units)
     names = {name: f"{prefix}_{name}" for name in entries.data_vars}
