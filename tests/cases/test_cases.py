@@ -355,3 +355,27 @@ def test_quality_flags_are_applied_when_asked_and_counted(shared_data):
 def test_quality_of_a_product_without_flags_is_refused():
     with pytest.raises(RolesError, match="quality=True, and no quality flags are known of j"):
         pad().pad.check(quality=True)
+
+
+def test_links_whose_variables_are_not_there_still_tell_the_axes():
+    """As FAST ESA's: DEPEND names medians that a file may lack, pitch angles lie on both axes."""
+    angle = np.broadcast_to(PA[:, None] + 0.01 * np.arange(8), (60, 18, 8)).copy()
+    ds = xr.Dataset(
+        {
+            "j": (
+                ("time", "dim1", "dim2"), flux()[1],
+                {"units": U, "DEPEND_1": "pitch_angle_median", "DEPEND_2": "energy_median"},
+            ),
+            "pitch_angle": (("time", "dim1", "dim2"), angle, {"units": "degrees"}),
+            "energy_full": (
+                ("time", "dim1", "dim2"), np.broadcast_to(E, angle.shape).copy(), {"units": "eV"},
+            ),
+        },
+        coords={"time": T},
+    )  # fmt: skip
+    for data in (ds, ds.chunk()):
+        roles = xpad.recognise(data)
+        assert (roles.pitch_angle.dim, roles.energy.dim) == ("dim1", "dim2")
+    assert xpad.flux(ds).sizes == {"time": 60, "energy": 8, "pitch_angle": 18}
+    with pytest.raises(RolesError, match=r"ds\['energy_full'\].mean\('dim1'\)"):
+        xpad.flux(ds.chunk())

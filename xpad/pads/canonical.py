@@ -93,10 +93,13 @@ def located(
     if settings is not None and settings.quality:
         flux = flux.mapped(_without_bad, ds, roles)
     axes = {ENERGY: _energies(ds, roles), PITCH_ANGLE: _pitch_angles(ds, roles)}
-    if all({ENERGY, PITCH_ANGLE} <= set(axis.dims) for axis in axes.values()):
+    by_both = all({ENERGY, PITCH_ANGLE} <= set(axis.dims) for axis in axes.values())
+    if by_both and array.size:
+        energy, along = roles.energy.variable, roles.pitch_angle.dim
         raise RolesError(
-            f"the energies of {flux.name} differ from one pitch angle to the next, and its pitch angles "
-            "from one energy to the next; xpad can put one of them on a grid: give means of the other"
+            f"the energies of {flux.name} ({energy}) differ from one pitch angle to the next, and its "
+            f"pitch angles ({roles.pitch_angle.variable}) from one energy to the next; xpad puts one of "
+            f"them on a grid. Where energies hardly differ: ds[{energy!r}] = ds[{energy!r}].mean({along!r})"
         )
     static = [r for r, v in axes.items() if v.dims == (r,) and isinstance(v.data, np.ndarray)]
     # Tables first: where the bins of a static axis are put in order, a table over them follows.

@@ -161,7 +161,8 @@ class AxisFinder:
         if role is not None:
             words = criteria.AXIS_WORDS[role]
             for dim in dims:
-                if words.search(str(dim)):
+                stated = metadata.text_of(flux.attrs, f"DEPEND_{flux.dims.index(dim)}")
+                if words.search(str(dim)) or words.search(stated):
                     return dim
         unlabelled = [d for d in dims if d not in self.ds.variables]
         return unlabelled[-1] if unlabelled else dims[-1]
