@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xpad.errors import OptionError
+from xpad.roles.units import journal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +64,7 @@ def cluster_marker(label: int) -> str:
 
 
 def readable_units(units: str) -> str:
-    """Write units for matplotlib: exponents raised, whatever notation the file used.
+    """Write units for matplotlib, those of a flux as journals do: exponents raised, whatever the file has.
 
     Parameters
     ----------
@@ -81,11 +82,11 @@ def readable_units(units: str) -> str:
     >>> readable_units("cm!E-2!N s!E-1!N keV!E-1!N")
     'cm$^{-2}$ s$^{-1}$ keV$^{-1}$'
     >>> readable_units("1/(cm^2 s sr MeV)")
-    '1/(cm$^{2}$ s sr MeV)'
+    'cm$^{-2}$ s$^{-1}$ sr$^{-1}$ MeV$^{-1}$'
     >>> readable_units("cm-2 s-1")
     'cm$^{-2}$ s$^{-1}$'
     """
-    text = str(units).strip()
+    text = journal(str(units)).strip()
     if text.count("$") >= 2 and text.count("$") % 2 == 0:
         return text
     text = text.replace("$", r"\$")

@@ -120,6 +120,8 @@ class Unit:
         Whether an energy stands both above and below, as in an energy flux for each energy.
     logarithm : bool
         Whether it is that of a logarithm to base ten.
+    parts : tuple of (str, int, float)
+        Dimension, power and factor of each unit in it, as they are written.
     """
 
     text: str
@@ -127,6 +129,7 @@ class Unit:
     factor: float
     of_energy: bool = False
     logarithm: bool = False
+    parts: tuple[tuple[str, int, float], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -192,6 +195,44 @@ def factor(have: str, want: str) -> float | None:
     """
     a, b = parsed(have), parsed(want)
     return None if a is None or b is None else a.to(b)
+
+
+def journal(text: str) -> str:
+    """Units of a flux or a phase-space density as a journal writes them; others as they are.
+
+    Examples
+    --------
+    >>> journal("#/(cm^2*s*str*MeV)"), journal("keV/(cm!E2!N s sr keV)"), journal("nT")
+    ('cm^-2 s^-1 sr^-1 MeV^-1', 'keV cm^-2 s^-1 sr^-1 keV^-1', 'nT')
+    """
+    unit = parsed(text)
+    if unit is None or unit.logarithm or unit.kind not in _WRITTEN or _is_per_particle(text):
+        return text
+    names = {(dimension, by): name for name, (dimension, by) in _SYMBOLS.items()}
+    ordered = sorted(
+        (part for part in unit.parts if part[0] != "count" and part[::2] != ("", 1.0)),
+        key=lambda part: (part[1] < 0, _ORDER.index(part[0]) if part[0] in _ORDER else -1),
+    )
+    if any((dimension, by) not in names for dimension, _, by in ordered):
+        return text
+    return " ".join(
+        names[dimension, by] + (f"^{power}" if power != 1 else "")
+        for dimension, power, by in ordered
+    )
+
+
+_WRITTEN = (NUMBER_FLUX, ENERGY_FLUX, INTEGRAL_FLUX, "integral energy flux", PHASE_SPACE_DENSITY)
+_ORDER = ("length", "time", "sr", "energy")
+_SYMBOLS = {
+    "cm": ("length", 1.0), "m": ("length", 1e2), "km": ("length", 1e5), "s": ("time", 1.0),
+    "sr": ("sr", 1.0), "eV": ("energy", 1e-3), "keV": ("energy", 1.0), "MeV": ("energy", 1e3),
+    "GeV": ("energy", 1e6), "J": ("energy", 6.241509074e15), "erg": ("energy", 6.241509074e8),
+}  # fmt: skip
+
+
+def _is_per_particle(text: str) -> bool:
+    words = re.findall("[a-z]+", text.translate(_SUPERSCRIPTS).lower())
+    return any(word in _PER_PARTICLE and word not in ("n", "e") for word in words)
 
 
 _KNOWN = frozenset({*_KINDS.values(), ENERGY_FLUX, COUNTS, COUNT_RATE})
@@ -297,4 +338,4 @@ def _unit(text: str, reading: _Reading, logarithm: bool) -> Unit:
         if name:
             total[name] = total.get(name, 0) + power
     powers = tuple(sorted((name, power) for name, power in total.items() if power))
-    return Unit(text, powers, scale, len(energies) == 2, logarithm)
+    return Unit(text, powers, scale, len(energies) == 2, logarithm, tuple(reading))
