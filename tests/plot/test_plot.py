@@ -615,7 +615,7 @@ def test_importing_the_pictures_imports_no_matplotlib(tmp_path):
         ("cm!U-2!Ns!U-1", "cm$^{-2}$ s$^{-1}$"),
         ("cm^-2 s**-1 sr^{-1}", "cm$^{-2}$ s$^{-1}$ sr$^{-1}$"),
         ("cm-2 s-1 sr-1 MeV-1", "cm$^{-2}$ s$^{-1}$ sr$^{-1}$ MeV$^{-1}$"),
-        ("1/(cm^2 s sr MeV)", "1/(cm$^{2}$ s sr MeV)"),
+        ("1/(cm^2 s sr MeV)", "cm$^{-2}$ s$^{-1}$ sr$^{-1}$ MeV$^{-1}$"),
         ("keV/(cm^2 s sr keV)", "keV cm$^{-2}$ s$^{-1}$ sr$^{-1}$ keV$^{-1}$"),
         ("cm⁻² s⁻¹", "cm$^{-2}$ s$^{-1}$"),
         ("R!DE!N", r"R$_{\mathrm{E}}$"),
