@@ -18,8 +18,8 @@ from xpad.pads.flux import Flux
 from xpad.pads.prepare import Preparation
 from xpad.pads.quality import OK, TOO_SPARSE, record_flags
 from xpad.pads.regrid import beyond_grid
-from xpad.pads.removed import Removed, removed_beyond, removed_from
-from xpad.pads.valid import Counts, Floats, clean_records, measured, note_measured
+from xpad.pads.removed import Removed, is_ranged, removed_beyond, removed_from
+from xpad.pads.valid import Counts, Floats, Measured, clean_records, measured, note_measured
 from xpad.settings import Settings
 from xpad.storage.scratch import Scratch
 
@@ -102,7 +102,7 @@ def _survey(
         looks = [_look_once(block, chosen, preparation, ever)]
     else:
         looks = [_look(at, p, chosen, preparation, ever, beyond) for at, p in block.pieces()]
-    bins, positive, bad_axis, drawn, rows, raw = (
+    bins, positive, bad_axis, drawn, rows, raw, sums = (
         np.concatenate(p) for p in zip(*looks, strict=True)
     )
     codes = record_flags(
@@ -112,14 +112,16 @@ def _survey(
     if settings.min_coverage > 0:
         counted = bins.astype(_counts(0, preparation).dtype)
     kept = Drawn.of(rows, position[drawn], scratch) if splitter is not None else None
-    removed = removed_from(block.flat()[0], block.limits, raw, summed=not static)
-    removed = sum(beyond, removed)
+    before = Measured(raw, positive, np.empty(0, np.float32), sums)
+    removed = sum(beyond, removed_from(block.flat()[0], block.limits, before))
     return _Seen(codes, counted, ever, kept, removed, int(bins[codes == OK].sum()))
 
 
-_Looked = tuple[Counts, Counts, NDArray[np.bool_], NDArray[np.bool_], Floats, Counts]
-"""Measured bins, positive bins, bad axis, drawn: each (records,); the drawn rows, normalised; and
-bins measured before anything was put on a grid."""
+_Looked = tuple[
+    Counts, Counts, NDArray[np.bool_], NDArray[np.bool_], Floats, Counts, NDArray[np.float64]
+]
+"""Measured bins, positive bins, bad axis, drawn: each (records,); the drawn rows, normalised; and of
+what was there before anything was put on a grid, bins and positive flux, where that is asked for."""
 
 
 def _look_once(
@@ -130,13 +132,13 @@ def _look_once(
 ) -> _Looked:
     """Count the values of static axes where they lie; as a rule, only drawn records are copied."""
     values = in_one_piece(block.flat()[0])
-    seen = measured(values, block.limits)
+    seen = measured(values, block.limits, summed=is_ranged(block.limits))
     note_measured(values, ever, block.limits)
     drawn = chosen & (seen.positive > 0)
     clean, of_drawn = clean_records(values, block.limits, np.flatnonzero(drawn))
     pads = preparation.pads(Piece(clean, None, None, of_drawn))
     never = np.zeros(len(values), bool)
-    return seen.bins, seen.positive, never, drawn, pads.normalised(), seen.bins
+    return seen.bins, seen.positive, never, drawn, pads.normalised(), seen.bins, seen.flux
 
 
 def _look(
@@ -155,8 +157,8 @@ def _look(
         beyond.append(removed_beyond(piece.flux, where))
     note_measured(pads.flux, ever)
     drawn = chosen[at] & (pads.n_positive > 0)
-    rows = pads.normalised(drawn)
-    return pads.n_measured, pads.n_positive, pads.bad_axis, drawn, rows, piece.seen.bins
+    rows, sums = pads.normalised(drawn), measured(piece.flux, summed=True).flux
+    return pads.n_measured, pads.n_positive, pads.bad_axis, drawn, rows, piece.seen.bins, sums
 
 
 def survey(

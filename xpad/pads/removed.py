@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xpad.compute.compiled import compiled, compiled_in_any_order
+from xpad.compute.compiled import compiled
 from xpad.compute.memory import as_they_lie
-from xpad.pads.valid import FILL_TOLERANCE, LOWEST, UNPHYSICAL, Counts, Floats, Limits
+from xpad.pads.valid import FILL_TOLERANCE, LOWEST, UNPHYSICAL, Floats, Limits, Measured
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ CAUSES = {
 BAD_QUALITY = np.float32(-3e33)
 """Stands for a value that quality flags rule out, until it is cleaned and counted."""
 
-BEYOND_GRID = list(CAUSES).index("beyond_grid")
+FILL, INFINITE, NEGATIVE, OUT_OF_RANGE, ZERO, BEYOND_GRID, QUALITY = range(len(CAUSES))
 
 MISSING_SHARE = 0.2
 """Share of missing bins in usable records from which on a fit that takes them for zero warns."""
@@ -163,7 +163,12 @@ def _text(cause: str, limits: Limits) -> str:
     return CAUSES[cause].text.format(range=f"{limits.valid_min:g} to {limits.valid_max:g}")
 
 
-def removed_from(flux: Floats, limits: Limits, bins: Counts, *, summed: bool = False) -> Removed:
+def is_ranged(limits: Limits) -> bool:
+    """Whether a range, which may be wrong, cuts positive flux off: then all of it is to be known."""
+    return limits.valid_max < UNPHYSICAL or limits.valid_min > 0
+
+
+def removed_from(flux: Floats, limits: Limits, seen: Measured) -> Removed:
     """What cleaning takes from records.
 
     Parameters
@@ -172,27 +177,58 @@ def removed_from(flux: Floats, limits: Limits, bins: Counts, *, summed: bool = F
         As it lies in the data.
     limits : Limits
         What of it is measured.
-    bins : (records,) int32
-        How many values of each are.
-    summed : bool
-        Whether the flux that is kept must be known, since some may be lost.
+    seen : Measured
+        What each record measured, its positive flux summed if that is to be known.
 
     Examples
     --------
-    >>> flux = np.array([[[1, 9, -1], [np.nan, 2, 1e31]]], dtype="f4")
-    >>> found = removed_from(flux, Limits(valid_max=5), np.array([2], dtype="i4"))
+    >>> from xpad.pads.valid import measured
+    >>> flux, limits = np.array([[[1, 9, -1], [np.nan, 2, 1e31]]], dtype="f4"), Limits(valid_max=5)
+    >>> found = removed_from(flux, limits, measured(flux, limits, summed=True))
     >>> found.as_dict()["removed"]["out_of_range"]
     {'values': 1, 'share': 0.166667, 'of_positive_flux': 0.75}
     """
     flat = as_they_lie(flux)
+    lacking = np.flatnonzero(seen.bins < flat.shape[1])
     values, lost = np.zeros(len(CAUSES), np.int64), np.zeros(len(CAUSES))
-    fills = np.array(limits.fills, dtype=np.float32)
+    ranges = _ranges(limits)
+    causes, ends = (
+        [cause for cause, _ in ranges],
+        np.array([ends for _, ends in ranges], np.float32),
+    )
+    _note(flat, lacking, np.array(causes), ends, values)
+    if values[OUT_OF_RANGE]:
+        for cause, (low, high) in ranges:
+            if cause == OUT_OF_RANGE:
+                lost[cause] += _sum_within(flat, lacking, np.float32(low), np.float32(high))
+    # Fills that lie among numbers are only fills, whatever else was said of them.
     low, high = limits.of_type(np.float32)[:2]
-    lacking = np.flatnonzero(bins < flat.shape[1])
-    _note_causes(flat, lacking, fills, low, high, limits.zero_is_missing, values, lost)
-    summed = summed or limits.valid_max < UNPHYSICAL or limits.valid_min > 0
-    kept = float(_positive(flat, max(low, np.float32(0)), high).sum()) if summed else 0.0
-    return Removed(values, lost, flat.size, kept)
+    for fill in limits.fills:
+        is_said = fill == 0 and limits.zero_is_missing
+        if LOWEST <= fill < UNPHYSICAL and not low <= fill <= high and not is_said:
+            _note_fill(flat, lacking, np.float32(fill), values, lost)
+    values[FILL] = lacking.size * flat.shape[1] - int(seen.bins[lacking].sum()) - values.sum()
+    return Removed(values, lost, flat.size, float(seen.flux.sum()))
+
+
+def _ranges(limits: Limits) -> list[tuple[int, tuple[Any, Any]]]:
+    """Cause and the lowest and the highest number that goes for it; fills are the rest."""
+    kind, zero = np.float32, np.float32(0)
+    low, high, _, _ = limits.of_type(kind)
+    below, above = (
+        (lambda x: np.nextafter(x, kind(-np.inf))),
+        (lambda x: np.nextafter(x, kind(np.inf))),
+    )
+    found: list[tuple[int, tuple[Any, Any]]] = [
+        (INFINITE, (np.inf, np.inf)),
+        (INFINITE, (-np.inf, -np.inf)),
+        (NEGATIVE, (LOWEST, below(min(low, zero)))),
+        (OUT_OF_RANGE, (above(high), below(kind(UNPHYSICAL)))),
+        (OUT_OF_RANGE, (above(zero) if limits.zero_is_missing else zero, below(low))),
+        (QUALITY, (BAD_QUALITY, BAD_QUALITY)),
+    ]
+    found += [(ZERO, (zero, zero))] if limits.zero_is_missing else []
+    return [(cause, ends) for cause, ends in found if ends[0] <= ends[1]]
 
 
 def removed_beyond(flux: Floats, beyond: NDArray[np.bool_]) -> Removed:
@@ -217,56 +253,53 @@ def _positive_sum(flux: Floats) -> float:
 
 
 @compiled
-def _note_causes(
+def _within(row: Floats, low: np.float32, high: np.float32) -> Any:
+    found = np.int32(0)
+    for j in range(row.shape[0]):
+        value = row[j]
+        found += np.int32((value >= low) & (value <= high))
+    return found
+
+
+@compiled
+def _note(
     rows: Floats,
     chosen: NDArray[np.intp],
-    fills: Floats,
-    low: np.float32,
-    high: np.float32,
-    zero_is_missing: bool,
+    causes: NDArray[np.intp],
+    ends: Floats,
     values: NDArray[np.int64],
-    lost: NDArray[np.float64],
 ) -> None:
-    zero, top, floor = np.float32(0), np.float32(UNPHYSICAL), np.float32(LOWEST)
+    for i in range(chosen.size):
+        for number in range(causes.size):
+            values[causes[number]] += _within(rows[chosen[i]], ends[number, 0], ends[number, 1])
+
+
+@compiled
+def _sum_within(rows: Floats, chosen: NDArray[np.intp], low: np.float32, high: np.float32) -> float:
+    total = 0.0
     for i in range(chosen.size):
         row = rows[chosen[i]]
         for j in range(row.size):
-            value = row[j]
-            cause = -1
-            if value == np.float32(-3e33):
-                cause = 6
-            elif value != value:
-                cause = 0
-            elif abs(value) == np.inf:
-                cause = 1
-            elif value >= top or value < floor:
-                cause = 0
-            else:
-                for fill in fills:
-                    if abs(value - fill) <= np.float32(FILL_TOLERANCE) * abs(fill):
-                        cause = 0
-                if cause < 0 and value == zero and zero_is_missing:
-                    cause = 4
-                elif cause < 0 and (value < low or value > high):
-                    cause = 2 if value < zero else 3
-            if cause >= 0:
-                values[cause] += 1
-            if cause == 3:
-                lost[cause] += value
-
-
-@compiled_in_any_order
-def _positive_of(row: Floats, low: np.float32, high: np.float32) -> Any:
-    total = np.float32(0)
-    for j in range(row.size):
-        value = row[j]
-        total += value if (value >= low) & (value <= high) else np.float32(0)
+            if (row[j] >= low) & (row[j] <= high):
+                total += row[j]
     return total
 
 
 @compiled
-def _positive(rows: Floats, low: np.float32, high: np.float32) -> NDArray[np.float64]:
-    sums = np.empty(rows.shape[0])
-    for i in range(rows.shape[0]):
-        sums[i] = _positive_of(rows[i], low, high)
-    return sums
+def _note_fill(
+    rows: Floats,
+    chosen: NDArray[np.intp],
+    fill: np.float32,
+    values: NDArray[np.int64],
+    lost: NDArray[np.float64],
+) -> None:
+    reach = np.float32(FILL_TOLERANCE) * abs(fill)
+    for i in range(chosen.size):
+        row = rows[chosen[i]]
+        for j in range(row.size):
+            if abs(row[j] - fill) <= reach:
+                if fill < np.float32(0):
+                    values[2] -= 1
+                else:
+                    values[3] -= 1
+                    lost[3] -= row[j]

@@ -7,13 +7,13 @@ rule, before or while they are cleaned.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from xpad.compute.compiled import compiled
+from xpad.compute.compiled import compiled, compiled_in_any_order
 from xpad.compute.memory import aligned, as_they_lie, lies_swapped
 from xpad.settings import Negative
 
@@ -129,14 +129,17 @@ class Measured:
         Bins with a value, and with a value above zero.
     largest : (records,) float32
         Largest value; 0 where none is positive.
+    flux : (records,) float64, or (0,)
+        Sum of what is positive, where that was asked for.
     """
 
     bins: Counts
     positive: Counts
     largest: Floats
+    flux: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
 
-def measured(flux: Floats, limits: Limits | None = None) -> Measured:
+def measured(flux: Floats, limits: Limits | None = None, *, summed: bool = False) -> Measured:
     """Look at each record once.
 
     Parameters
@@ -145,6 +148,8 @@ def measured(flux: Floats, limits: Limits | None = None) -> Measured:
         Clean: NaN where missing.
     limits : Limits, optional
         Of a flux that is not clean: what counts as measured.
+    summed : bool
+        Whether the positive flux is to be added up, too.
 
     Examples
     --------
@@ -156,9 +161,9 @@ def measured(flux: Floats, limits: Limits | None = None) -> Measured:
     flux, low, high = _within(flux, limits)
     flat = as_they_lie(flux)
     bins, positive = (np.empty(len(flat), np.int32) for _ in range(2))
-    largest = np.empty(len(flat), np.float32)
-    _look(flat, flat.view(np.int32), low, high, bins, positive, largest.view(np.int32))
-    return Measured(bins, positive, largest)
+    largest, sums = np.empty(len(flat), np.float32), np.empty(len(flat) if summed else 0)
+    _look(flat, flat.view(np.int32), low, high, bins, positive, largest.view(np.int32), sums)
+    return Measured(bins, positive, largest, sums)
 
 
 def clean_records(
@@ -241,6 +246,15 @@ def _clean(
                 out[i] = missing
 
 
+@compiled_in_any_order
+def _positive_sum(row: Floats, high: np.float32) -> Any:
+    total = np.float32(0)
+    for j in range(row.size):
+        value = row[j]
+        total += value if (value > np.float32(0)) & (value <= high) else np.float32(0)
+    return total
+
+
 @compiled
 def _look(
     flat: Floats,
@@ -250,6 +264,7 @@ def _look(
     bins: Counts,
     positive: Counts,
     largest: Counts,
+    sums: NDArray[np.float64],
 ) -> None:
     # Positive floats are in the order of their bits, and integers' maximum is the faster one.
     for i in range(flat.shape[0]):
@@ -262,6 +277,8 @@ def _look(
             above += np.int32(more)
             top = max(top, bits[i, j] if more else np.int32(0))
         bins[i], positive[i], largest[i] = n, above, top
+        if sums.size:  # by itself, of a row that is at hand: sums of floats take more care
+            sums[i] = _positive_sum(flat[i], high)
 
 
 @compiled
