@@ -48,12 +48,12 @@ ANSWER, REFUSAL, FAULT = "answers", "refusals", "faults"
 
 # -- Datasets -------------------------------------------------------------------------------------
 
-RECORDS = ("Epoch", "time", "t", "record", "Epoch_ns", "dim0")
+RECORDS = ("Epoch", "time", "t", "record", "Epoch_ns", "dim0", "two\nlines")
 ENERGIES = ("energy", "FEDU_Energy", "E", "channel", "dim1", "W", "energy_bin", "sector", "freq")
 ANGLES = ("pitch_angle", "FEDU_Alpha", "pa", "PITCH_ANGLE", "alpha", "dim2", "theta", "phi", "azimuth",
-          "elevation", "latitude", "angle", "look", "gyrophase")  # fmt: skip
+          "elevation", "latitude", "angle", "look", "gyrophase", "pitch\nangle")  # fmt: skip
 FLUXES = ("FEDU", "flux", "eflux", "j", "PAD", "FPDU", "counts", "Data", "data", "pad_label",
-          "electron_flux_120keV", "psd", "FEDU_quality", "Alpha_flux", 7, ("a", 1), "")  # fmt: skip
+          "electron_flux_120keV", "psd", "FEDU_quality", "Alpha_flux", 7, ("a", 1), "", "two\nlines", "flux\tPA")  # fmt: skip
 WORDS = ("pitch angle", "Pitch Angle", "energy", "electron differential flux", "azimuth", "spin phase",
          "counts per second", "elevation angle", "latitude", "quality flag", "energy flux",
          "uncertainty of the flux", "anode number", "", "\n", "a\nb", "flux\x00", "σ° µ", "x" * 300)  # fmt: skip
@@ -163,7 +163,9 @@ def made(draw: Draw) -> tuple[Any, str | None]:
     import xarray as xr
 
     rng = draw.rng
-    record, energy, angle = (draw.usual(names[0], names, 3) for names in (RECORDS, ENERGIES, ANGLES))
+    record, energy, angle = (
+        draw.usual(names[0], names, 3) for names in (RECORDS, ENERGIES, ANGLES)
+    )
     sizes = {
         record: draw.usual(24, (0, 1, 2, 3, 60), 2),
         energy: draw.usual(4, (0, 1, 2, 9), 2),
@@ -178,7 +180,9 @@ def made(draw: Draw) -> tuple[Any, str | None]:
         sizes["look"] = draw.usual(2, (0, 1, 5))
         dims.insert(int(rng.integers(len(dims) + 1)), "look")
     dims = [str(dim) for dim in dict.fromkeys(dims)]
-    fluxes = list(dict.fromkeys(draw.usual("FEDU", FLUXES, 3) for _ in range(draw.usual(1, (0, 2, 3)))))
+    fluxes = list(
+        dict.fromkeys(draw.usual("FEDU", FLUXES, 3) for _ in range(draw.usual(1, (0, 2, 3))))
+    )
     variables = {name: _flux(draw, dims, sizes) for name in fluxes}
     coordinates = {}
     for dim, usual in ((record, "time"), (energy, "log"), (angle, "up")):
@@ -197,7 +201,9 @@ def made(draw: Draw) -> tuple[Any, str | None]:
             attrs[key] = draw.one((*SOURCES, *map(str, everything), *ODD))
     found: Any = xr.Dataset(variables, coordinates, attrs)
     if draw.odd():
-        found = found.chunk({dim: int(rng.integers(1, 9)) for dim in found.dims if rng.random() < 0.7})
+        found = found.chunk(
+            {dim: int(rng.integers(1, 9)) for dim in found.dims if rng.random() < 0.7}
+        )
     if draw.odd(0.5) and fluxes:
         found = found[fluxes[0]]
         if draw.odd():
@@ -338,7 +344,9 @@ DATA_UNTIL = "END"
 
 
 def _das2(ds: Any) -> bytes:
-    header = '<stream version="2.2"><properties title="A spectrogram" xCacheResetRange="1 s"/></stream>'
+    header = (
+        '<stream version="2.2"><properties title="A spectrogram" xCacheResetRange="1 s"/></stream>'
+    )
     angles = ",".join(f"{v:g}" for v in ds["FEDU_Alpha"].values)
     packet = (
         '<packet><x type="time24" units="us2000"/><yscan nitems="17" type="little_endian_real4" '
@@ -349,7 +357,9 @@ def _das2(ds: Any) -> bytes:
         f"[{tag:02}]{len(text):06}{text}".encode() for tag, text in enumerate((header, packet))
     )
     for n, record in enumerate(np.nan_to_num(ds["FEDU"].values[:30, :, 0], nan=-1e31)):
-        stream += b":01:" + f"2013-01-01T00:{n:02}:00.000 ".encode() + record.astype("<f4").tobytes()
+        stream += (
+            b":01:" + f"2013-01-01T00:{n:02}:00.000 ".encode() + record.astype("<f4").tobytes()
+        )
     return stream
 
 
@@ -433,7 +443,7 @@ def _try_mutated(seed: int, source: Path, tell: Tell) -> None:
             ds = xpad.simulate(days=0.01, chunks=None)
             model = tell.step(lambda: xpad.load_model(path))
             if model is not None:
-                tell.step(lambda: model.predict(ds, progress=False))
+                tell.step(lambda: xpad.predict(ds, model).load())
             return
         opened = tell.step(lambda: xpad.open_dataset(path))
         if opened is not None:
@@ -453,7 +463,9 @@ def try_settings(seed: int, folder: Path, tell: Tell) -> None:
         name = draw.one(tuple(xpad.Settings().as_dict()))
         if draw.odd():
             at = int(draw.rng.integers(len(name)))
-            name = draw.one((name[:at] + name[at + 1 :], name.upper(), f"{name}s", name.replace("_", "")))
+            name = draw.one(
+                (name[:at] + name[at + 1 :], name.upper(), f"{name}s", name.replace("_", ""))
+            )
         options[name] = draw.one(_values(name))
     verb = draw.one(("cluster", "cluster", "fit", "check"))
     ds = xpad.simulate(days=0.03, chunks=None)

@@ -11,6 +11,7 @@ import xarray as xr
 
 from xpad.errors import ReaderError, told_as
 from xpad.readers import times
+from xpad.readers.lazy import told
 from xpad.readers.paths import first_bytes
 
 #: Units that mean seconds since 1970, in words that CF does not know.
@@ -112,7 +113,7 @@ def open_netcdf(path: str) -> xr.Dataset:
             groups = xr.open_groups(path, engine="h5netcdf", **options)
         else:
             groups = {"/": xr.open_dataset(path, **options)}
-    dataset = flatten(groups)
+    dataset = told(flatten(groups), path)
     if not dataset.variables:
         raise ReaderError(f"{path} holds no variables.")
     decoded = {

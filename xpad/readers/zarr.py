@@ -7,6 +7,7 @@ from typing import Any
 import xarray as xr
 
 from xpad.errors import ReaderError, told_as, warn
+from xpad.readers.lazy import told
 from xpad.readers.paths import is_url
 from xpad.roles.ours import any_unfinished
 from xpad.storage.urls import lacking
@@ -50,7 +51,7 @@ def open_zarr(path: str) -> xr.Dataset:
             "was cut off; the same call again goes on from there. Records not yet written have "
             "label -1."
         )
-    return dataset
+    return told(dataset, path)
 
 
 def _unreadable(path: str, error: Exception) -> ReaderError:
