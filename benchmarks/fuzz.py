@@ -656,7 +656,7 @@ class Worker:
         if self.task is None:
             raise SystemExit(f"a process did not get ready:\n{self.log.read_text()[-2000:]}")
         if self.process.is_alive():
-            return Outcome(*self.task, FAULT, "a hang", f"more than the limit of time")
+            return Outcome(*self.task, FAULT, "a hang", "more than the limit of time")
         told = self.log.read_text(errors="replace")[-4000:]
         return Outcome(*self.task, FAULT, f"the process ended ({self.process.exitcode})", told)
 

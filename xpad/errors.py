@@ -12,7 +12,27 @@ _INSIDE = frozenset({"xpad", "xarray", "contextlib"})
 
 
 class XpadError(Exception):
-    """Base of every error that xpad raises on purpose."""
+    r"""Base of every error that xpad raises on purpose; its text is one line, whatever it tells of.
+
+    Examples
+    --------
+    >>> print(XpadError("'a\nb' is not there"))
+    'a b' is not there
+    """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+def one_line(text: str) -> str:
+    r"""Text with its lines joined, as names, attributes and what a library says may bring some.
+
+    Examples
+    --------
+    >>> one_line("no engine\n  for this file")
+    'no engine for this file'
+    """
+    return " ".join(line.strip() for line in text.splitlines())
 
 
 class RolesError(XpadError, ValueError):
@@ -52,7 +72,7 @@ def warn(message: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and _package(frame.f_globals) in _INSIDE:
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, XpadWarning, stacklevel=level)
+    warnings.warn(one_line(message), XpadWarning, stacklevel=level)
 
 
 def _package(names: dict[str, object]) -> str:

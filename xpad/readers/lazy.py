@@ -111,7 +111,8 @@ class ToldArray(BackendArray):
 
     Parameters
     ----------
-    array : indexing.LazilyIndexedArray
+    array : indexing.LazilyIndexedArray or indexing.CopyOnWriteArray
+        As xarray opened it.
     where : str
         The file and the variable.
     """
@@ -142,10 +143,9 @@ class ToldArray(BackendArray):
 def told(dataset: xr.Dataset, path: str) -> xr.Dataset:
     """A Dataset just opened, whose variables name the file where they cannot be read."""
     for name, variable in dataset.variables.items():
-        data: Any = variable._data
-        if isinstance(data, indexing.LazilyIndexedArray):
-            where = f"{path}: variable {str(name)!r}"
-            variable._data = indexing.LazilyIndexedArray(ToldArray(data, where))
+        if variable.chunks is None and not variable._in_memory:
+            array = ToldArray(variable._data, f"{path}: variable {str(name)!r}")
+            variable._data = indexing.LazilyIndexedArray(array)
     return dataset
 
 

@@ -285,7 +285,7 @@ def _hapi_times(values: NDArray, parameter: Mapping[str, Any]) -> NDArray[np.dat
     try:
         out[known] = from_iso(text for text in texts if text not in ("", fill))
     except ValueError as error:
-        raise ReaderError(f"The HAPI data hold a time that cannot be read: {error}.") from error
+        raise ReaderError(f"The HAPI data cannot be read: {error}.") from error
     return out.reshape(values.shape)
 
 

@@ -111,7 +111,7 @@ def from_iso(texts: Iterable[str]) -> NDArray[np.datetime64]:
     for text in texts:
         found = _ISO.fullmatch(text.strip())
         if found is None or not 1 <= int(found["day"] or 1) <= 366:
-            raise ValueError(f"{text!r} is no ISO 8601 time in UTC")
+            raise ValueError(f"the time {text!r} is no ISO 8601 of UTC")
         date = "-01-01" if found["day"] else found["date"]
         firsts.append(f"{found['year']}{date}{found['clock'] or ''}")
         days.append(int(found["day"] or 1) - 1)

@@ -264,7 +264,7 @@ def _parse_times(values: NDArray, path: str) -> NDArray[np.datetime64]:
     try:
         return times.from_iso(value.decode("ascii", errors="replace") for value in values)
     except ValueError as error:
-        raise ReaderError(f"{path}: a time cannot be read: {error}.") from error
+        raise ReaderError(f"{path}: {error}.") from error
 
 
 def _axis(plane: Plane, path: str) -> tuple[str, NDArray, dict[str, str]]:
