@@ -22,6 +22,7 @@ import linecache
 import multiprocessing as mp
 import os
 import resource
+import shlex
 import shutil
 import sys
 import tempfile
@@ -43,7 +44,7 @@ LIMIT_S = 20.0
 WARM_UP_S = 120.0  # in which libraries are imported, and compile
 SMALL = 400_000  # bytes of a real file that is mutated
 
-ANSWER, REFUSAL, FAULT = "answers", "refusals", "faults"
+WHAT = ANSWER, REFUSAL, FAULT = "answers", "refusals", "faults"
 
 
 # -- Datasets -------------------------------------------------------------------------------------
@@ -53,13 +54,16 @@ ENERGIES = ("energy", "FEDU_Energy", "E", "channel", "dim1", "W", "energy_bin", 
 ANGLES = ("pitch_angle", "FEDU_Alpha", "pa", "PITCH_ANGLE", "alpha", "dim2", "theta", "phi", "azimuth",
           "elevation", "latitude", "angle", "look", "gyrophase", "pitch\nangle")  # fmt: skip
 FLUXES = ("FEDU", "flux", "eflux", "j", "PAD", "FPDU", "counts", "Data", "data", "pad_label",
-          "electron_flux_120keV", "psd", "FEDU_quality", "Alpha_flux", 7, ("a", 1), "", "two\nlines", "flux\tPA")  # fmt: skip
+          "electron_flux_120keV", "psd", "FEDU_quality", "Alpha_flux", 7, ("a", 1), "", "two\nlines",
+          "flux\tPA")  # fmt: skip
 WORDS = ("pitch angle", "Pitch Angle", "energy", "electron differential flux", "azimuth", "spin phase",
          "counts per second", "elevation angle", "latitude", "quality flag", "energy flux",
-         "uncertainty of the flux", "anode number", "", "\n", "a\nb", "flux\x00", "σ° µ", "x" * 300)  # fmt: skip
+         "uncertainty of the flux", "anode number", "", "\n", "a\nb", "flux\x00", "σ° µ",
+         "x" * 300)  # fmt: skip
 UNITS = ("keV", "eV", "MeV", "deg", "degrees", "rad", "1/(cm^2 s sr keV)", "cm!E-2!Ns!E-1!Nsr!E-1!NkeV!E-1!N",
          "#/(cm^2*s*str*MeV)", "log10(cm-2 s-1)", "s^3/km^6", "counts", "", " ", "1", "nT", "ergs/cm2",
-         "keV/cm2-s-sr-keV", "((cm", "cm^^2", "10^3 keV", "seconds since 1970-01-01", "hours", "°")  # fmt: skip
+         "keV/cm2-s-sr-keV", "((cm", "cm^^2", "10^3 keV", "seconds since 1970-01-01", "hours",
+         "°")  # fmt: skip
 ODD: tuple[Any, ...] = (
     None, 0, -1, 1.5, np.nan, np.inf, -1e31, 10**40, True, b"keV", [], [1, 2], ["a", "b"], {}, {"a": 1},
     np.array([]), np.array([1.0, 2.0]), np.array("keV"), np.float32(-1e31), np.datetime64("NaT"),
@@ -740,7 +744,7 @@ def table(found: Sequence[Outcome]) -> str:
         counts["all"][result.what] += 1
     lines = [f"| kind | inputs | {ANSWER} | {REFUSAL} | {FAULT} |", "|---|--:|--:|--:|--:|"]
     for kind in [*(kind for kind in KINDS if kind in counts), "all"]:
-        cells = [sum(counts[kind].values()), *(counts[kind][w] for w in (ANSWER, REFUSAL, FAULT))]
+        cells = [sum(counts[kind].values()), *(counts[kind][what] for what in WHAT)]
         lines.append(f"| {kind} | {' | '.join(f'{n:,}' for n in cells)} |")
     return "\n".join(lines)
 
@@ -754,7 +758,7 @@ def faults(found: Sequence[Outcome]) -> str:
     parts = []
     for place, group in sorted(by_place.items(), key=lambda item: -len(item[1])):
         first = min(group, key=lambda result: len(result.told))
-        again = f"python benchmarks/fuzz.py --kinds {first.kind!r} --only {first.seed}"
+        again = f"python benchmarks/fuzz.py --kinds {shlex.quote(first.kind)} --only {first.seed}"
         parts.append(f"{place} ({len(group)}): {again}\n{first.told.strip()}")
     return "\n\n".join(parts)
 

@@ -60,7 +60,5 @@ def test_41_a_library_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "s3fs", None)
     if "s3" in _registry:
         monkeypatch.delitem(_registry, "s3")
-    with pytest.raises(
-        ReaderError, match=r's3fs, which is not installed: pip install s3fs'
-    ):
+    with pytest.raises(ReaderError, match=r"s3fs, which is not installed: pip install s3fs"):
         xpad.open_dataset("s3://bucket/a.zarr")

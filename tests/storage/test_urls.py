@@ -15,9 +15,9 @@ from xpad.storage.urls import lacking
 @pytest.mark.parametrize(
     ("url", "library", "remedy"),
     [
-        ("s3://bucket/a.zarr", "s3fs", r'pip install s3fs'),
-        ("gs://bucket/a.zarr", "gcsfs", 'pip install gcsfs'),
-        ("abfs://box/a.zarr", "adlfs", 'pip install adlfs'),
+        ("s3://bucket/a.zarr", "s3fs", r"pip install s3fs"),
+        ("gs://bucket/a.zarr", "gcsfs", "pip install gcsfs"),
+        ("abfs://box/a.zarr", "adlfs", "pip install adlfs"),
     ],
 )
 def test_what_is_to_be_installed_is_named(
