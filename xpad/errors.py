@@ -122,6 +122,32 @@ def told_as(what: str, tell: Callable[[Exception], XpadError]) -> Iterator[None]
         raise tell(error) from error
 
 
+@contextmanager
+def warned_as(what: str) -> Iterator[None]:
+    """Have what a library warns of in a file or a store be `XpadWarning`, and name it.
+
+    Examples
+    --------
+    >>> with warnings.catch_warnings(record=True) as seen:
+    ...     warnings.simplefilter("always")
+    ...     with warned_as("a.nc"):
+    ...         warnings.warn("dates out of range", RuntimeWarning)
+    >>> print(seen[0].message)
+    a.nc: dates out of range
+    """
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        yield
+    for found in seen:
+        if issubclass(found.category, _OF_A_FILE) and not issubclass(found.category, XpadWarning):
+            warn(f"{what}: {found.message}")
+        else:
+            warnings.warn_explicit(found.message, found.category, found.filename, found.lineno)
+
+
+_OF_A_FILE = (UserWarning, RuntimeWarning)
+
+
 def _note(error: Exception, what: str) -> None:
     """Say with an error that is not of a file at which one it came up."""
     doubt = "; unless memory is short, it is damaged" if isinstance(error, MemoryError) else ""

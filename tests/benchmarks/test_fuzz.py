@@ -48,6 +48,16 @@ def test_shares(fuzz):
     assert sum(kind == "CDF" for kind, _ in tasks) == 20
 
 
+def test_files_as_they_are_written_are_answers(fuzz, monkeypatch, tmp_path):
+    fuzz.write_files(tmp_path)
+    monkeypatch.setattr(fuzz, "mutated", lambda draw, data: data)
+    monkeypatch.setattr(fuzz.Draw, "odd", lambda self, times=1: False)
+    kinds = [path.name for path in tmp_path.iterdir()]
+    found = {kind: fuzz.outcome(kind, 0, tmp_path, tmp_path).what for kind in kinds}
+    assert found == dict.fromkeys(kinds, fuzz.ANSWER)
+    assert len(kinds) == 7
+
+
 def _raises(error):
     def trial(seed, folder, tell):
         raise error

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import xpad
-from xpad.errors import ReaderError
+from xpad.errors import ReaderError, XpadWarning
 
 
 def grid():
@@ -33,6 +33,25 @@ def damage_netcdf(folder):
     data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
     path.write_bytes(data)
     return path
+
+
+def test_what_a_library_warns_of_a_file_names_it(tmp_path):
+    ds = xr.Dataset({"j": ("time", [1.0, 2])}, {"time": ("time", [0, 10**6])})
+    ds["time"].attrs["units"] = "days since 1970-01-01"  # and so the year 4707
+    ds.to_zarr(tmp_path / "a.zarr", consolidated=False)
+    with pytest.warns(XpadWarning, match=r"a\.zarr: .*out of range"):
+        xpad.open_dataset(tmp_path / "a.zarr")
+
+
+def test_arrays_that_are_told_are_indexed_as_any(tmp_path):
+    ds = grid()
+    ds.to_zarr(tmp_path / "a.zarr", consolidated=False)
+    for chunks in (None, "auto"):
+        opened = xpad.open_dataset(tmp_path / "a.zarr", chunks=chunks)["FEDU"]
+        for key in (np.s_[3, 2], np.s_[[5, 3, 9], ::-1, [0, 2]], np.s_[::7, 1]):
+            np.testing.assert_array_equal(opened[key].values, ds["FEDU"][key].values)
+        points = {dim: xr.DataArray([1, 2], dims="point") for dim in ("time", "energy")}
+        xr.testing.assert_equal(opened.isel(points), ds["FEDU"].isel(points))
 
 
 @pytest.mark.parametrize("damaged", [damage_zarr, damage_netcdf])

@@ -131,12 +131,12 @@ class ToldArray(BackendArray):
 
     def _select(self, key: tuple[Any, ...]) -> Any:
         with told_as(self.where, self._unreadable):
-            return self.array[indexing.OuterIndexer(key)].get_duck_array()
+            return self.array.oindex[indexing.OuterIndexer(key)].get_duck_array()
 
     def _unreadable(self, error: Exception) -> ReaderError:
+        reason = f"{type(error).__name__}: {error}".rstrip(".: ")
         return ReaderError(
-            f"{self.where} cannot be read: {type(error).__name__}: {error}. It is damaged or was "
-            "changed; fetch it again."
+            f"{self.where} cannot be read: {reason}. It is damaged or was changed; fetch it again."
         )
 
 

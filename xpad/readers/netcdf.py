@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import ReaderError, told_as
+from xpad.errors import ReaderError, told_as, warned_as
 from xpad.readers import times
 from xpad.readers.lazy import told
 from xpad.readers.paths import first_bytes
@@ -108,7 +108,7 @@ def open_netcdf(path: str) -> xr.Dataset:
     """
     is_hdf5 = first_bytes(path).startswith(b"\x89HDF")
     options: dict[str, Any] = {"decode_timedelta": False, "chunks": None, "cache": False}
-    with told_as(path, lambda error: _unreadable(path, error)):
+    with warned_as(path), told_as(path, lambda error: _unreadable(path, error)):
         if is_hdf5:
             groups = xr.open_groups(path, engine="h5netcdf", **options)
         else:

@@ -51,7 +51,7 @@ TYPE_BYTES = {
 }
 # The types of internal records.
 _R_VDR, _Z_VDR, VXR, VVR, CVVR = 3, 8, 6, 7, 13
-_VARIES_WITH_RECORDS = 1  # a bit of a descriptor's flags
+_VARIES_WITH_RECORDS, _IS_COMPRESSED = 1, 4  # bits of a descriptor's flags
 _MOST_DIMENSIONS = 10  # that a CDF variable may have
 _LONGEST_DESCRIPTOR = 512  # bytes, more than one of ten dimensions has
 _LONGEST_FINGERPRINTED = 2**20  # bytes
@@ -359,6 +359,10 @@ class Walk:
                 sizes, varies = self.r_sizes, _integers(vdr, form.vdr.size, len(self.r_sizes))
             else:
                 raise ValueError(f"there is no variable descriptor at byte {position}")
+            if flags & _IS_COMPRESSED and not self.is_cut:
+                self.require(
+                    form.position.unpack_from(vdr, form.number + 4)[0], "a variable's compression"
+                )
             if data_type not in _TYPES:
                 raise ValueError(f"a variable of type {data_type} is announced")
             if last < -1 or min(sizes, default=0) < 0:
