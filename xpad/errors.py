@@ -116,6 +116,8 @@ def told_as(what: str, tell: Callable[[Exception], XpadError]) -> Iterator[None]
     except XpadError:
         raise
     except NOT_OF_THE_FILE as error:
+        if isinstance(error, AttributeError) and error.name is not None and error.obj is None:
+            raise tell(error) from error  # None, where the file should have had something
         _note(error, what)
         raise
     except Exception as error:

@@ -146,3 +146,12 @@ def test_counts_do_not_depend_on_chunks(chunk):
     ds = ds if chunk is None else ds.chunk(Epoch=chunk)
     whole = data(VALIDMAX=100.0).pad.check(progress=False)
     assert ds.pad.check(progress=False).removed == whole.removed
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_fill_beyond_single_precision_is_infinite():
+    flux = np.array([[[1.0, np.inf, 2.0]]], dtype=np.float32)
+    found = removed_from(flux, Limits(fills=(-1e300, 1e300)), np.array([2], np.int32))
+    assert {c: found["values"] for c, found in found.as_dict()["removed"].items()} == {
+        "infinite": 1
+    }

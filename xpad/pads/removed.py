@@ -186,8 +186,9 @@ def removed_from(flux: Floats, limits: Limits, bins: Counts, *, summed: bool = F
     """
     flat = as_they_lie(flux)
     values, lost = np.zeros(len(CAUSES), np.int64), np.zeros(len(CAUSES))
-    with np.errstate(over="ignore"):  # what is too large is infinite, as it is among the values
-        fills = np.array(limits.fills, dtype=np.float32)
+    # A greater one is infinite among the values, and counts as that.
+    most = float(np.finfo(np.float32).max)
+    fills = np.array([fill for fill in limits.fills if abs(fill) <= most], dtype=np.float32)
     low, high = limits.of_type(np.float32)[:2]
     lacking = np.flatnonzero(bins < flat.shape[1])
     _note_causes(flat, lacking, fills, low, high, limits.zero_is_missing, values, lost)
