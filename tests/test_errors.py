@@ -80,3 +80,9 @@ def test_what_is_ours_or_the_users_passes_as_it_is(fault):
         raise fault
     assert error.value is fault
     assert not hasattr(fault, "__notes__")
+
+
+def test_what_a_library_did_not_find_is_of_the_file():
+    nothing = None
+    with pytest.raises(ReaderError, match="no attribute 'split'"), told_as("a.nc", damaged):
+        nothing.split("/")

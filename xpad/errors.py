@@ -12,7 +12,27 @@ _INSIDE = frozenset({"xpad", "xarray", "contextlib"})
 
 
 class XpadError(Exception):
-    """Base of every error that xpad raises on purpose."""
+    r"""Base of every error that xpad raises on purpose; its text is one line, whatever it tells of.
+
+    Examples
+    --------
+    >>> print(XpadError("'a\nb' is not there"))
+    'a b' is not there
+    """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+def one_line(text: str) -> str:
+    r"""Text with its lines joined, as names, attributes and what a library says may bring some.
+
+    Examples
+    --------
+    >>> one_line("no engine\n  for this file")
+    'no engine for this file'
+    """
+    return " ".join(line.strip() for line in text.splitlines())
 
 
 class RolesError(XpadError, ValueError):
@@ -52,7 +72,7 @@ def warn(message: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and _package(frame.f_globals) in _INSIDE:
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, XpadWarning, stacklevel=level)
+    warnings.warn(one_line(message), XpadWarning, stacklevel=level)
 
 
 def _package(names: dict[str, object]) -> str:
@@ -96,10 +116,38 @@ def told_as(what: str, tell: Callable[[Exception], XpadError]) -> Iterator[None]
     except XpadError:
         raise
     except NOT_OF_THE_FILE as error:
+        if isinstance(error, AttributeError) and error.name is not None and error.obj is None:
+            raise tell(error) from error  # None, where the file should have had something
         _note(error, what)
         raise
     except Exception as error:
         raise tell(error) from error
+
+
+@contextmanager
+def warned_as(what: str) -> Iterator[None]:
+    """Have what a library warns of in a file or a store be `XpadWarning`, and name it.
+
+    Examples
+    --------
+    >>> with warnings.catch_warnings(record=True) as seen:
+    ...     warnings.simplefilter("always")
+    ...     with warned_as("a.nc"):
+    ...         warnings.warn("dates out of range", RuntimeWarning)
+    >>> print(seen[0].message)
+    a.nc: dates out of range
+    """
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        yield
+    for found in seen:
+        if issubclass(found.category, _OF_A_FILE) and not issubclass(found.category, XpadWarning):
+            warn(f"{what}: {found.message}")
+        else:
+            warnings.warn_explicit(found.message, found.category, found.filename, found.lineno)
+
+
+_OF_A_FILE = (UserWarning, RuntimeWarning)
 
 
 def _note(error: Exception, what: str) -> None:

@@ -147,7 +147,6 @@ def test_changed_settings(saved):
 
 
 # Zarr itself warns of a folder that has lost its metadata.
-@pytest.mark.filterwarnings("ignore:Object at .* is not recognized:UserWarning")
 @pytest.mark.parametrize("lost", ["labeller", "encoder", "labeller/centres/c", "grid/zarr.json"])
 def test_lost_parts(saved, lost):
     path = Path(saved, lost)

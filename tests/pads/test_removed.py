@@ -156,3 +156,13 @@ def test_what_is_made_of_a_result_is_cleaned_as_it_was():
     assert (
         float(kept.pad.catalogue().pad_mean.min()) < 0 <= float(zero.pad.catalogue().pad_mean.min())
     )
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_fill_beyond_single_precision_is_infinite():
+    flux = np.array([[[1.0, np.inf, 2.0]]], dtype=np.float32)
+    limits = Limits(fills=(-1e300, 1e300))
+    found = removed_from(flux, limits, measured(flux, limits))
+    assert {c: found["values"] for c, found in found.as_dict()["removed"].items()} == {
+        "infinite": 1
+    }

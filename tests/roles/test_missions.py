@@ -243,3 +243,10 @@ def test_importing_reads_no_table() -> None:
         "import sys, xpad; assert 'tomllib' not in sys.modules and 'xpad.roles' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    "stated", [np.array([1.0, 2.0]), np.array("a"), np.array([]), [None], 3, {}]
+)
+def test_global_attributes_of_any_type_are_none_of_a_product(stated: object) -> None:
+    assert not missions.product("rbsp.rept").holds({"Logical_source": stated})

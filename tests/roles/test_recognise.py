@@ -310,3 +310,17 @@ def test_many_variables() -> None:
     for i in range(200):
         ds[f"extra{i}"] = ("Epoch", np.zeros(missions.RECORDS), {"UNITS": "nT"})
     assert xpad.recognise(ds).flux == ("FEDU",)
+
+
+@pytest.mark.parametrize("nothing", [[], (), np.array([])])
+def test_a_role_that_is_assigned_to_nothing(nothing: Any) -> None:
+    ds = missions.rept_file().assign_attrs(xpad_flux=nothing)
+    with pytest.raises(RolesError, match="the attribute xpad_flux assigns the role of the flux to"):
+        xpad.recognise(ds)
+
+
+def test_names_of_several_lines_are_told_in_one() -> None:
+    ds = missions.rept_file().drop_dims("FEDU_Alpha").rename(L="two\nlines")
+    with pytest.raises(RolesError) as told:
+        xpad.recognise(ds, "two\nlines")
+    assert len(str(told.value).splitlines()) == 1

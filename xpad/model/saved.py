@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import xarray as xr
@@ -108,7 +110,10 @@ def load_model(path: PathLike, *, storage_options: Mapping[str, Any] | None = No
 def load_model_at(place: Place) -> Model:
     """Read the model of a store."""
     path, group = place.url, _group(place)
-    with told_as(path, lambda err: _damaged(path, f"and cannot be read as a model: {err}")):
+    with (
+        told_as(path, lambda err: _damaged(path, f"and cannot be read as a model: {err}")),
+        _quiet(),
+    ):
         # Opened alone: as a child, its coordinates would be merged with those of the results.
         tree = xr.open_datatree(
             path, engine="zarr", consolidated=False, group=group,
@@ -129,6 +134,14 @@ def load_model_at(place: Place) -> Model:
         raise ModelStoreError(
             f"{path} holds a model that this xpad does not understand ({err}); another version wrote it"
         ) from err
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Zarr's word on what it does not know; whether all is there, the checksum says."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Object at .* is not recognized", UserWarning)
+        yield
 
 
 def _group(place: Place) -> str | None:

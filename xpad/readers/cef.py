@@ -23,6 +23,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xpad.errors import ReaderError, warn
+from xpad.readers.times import from_iso
 
 _DTYPES = {"FLOAT": "f4", "DOUBLE": "f8", "INT": "i4", "BYTE": "i1"}
 _TIMES = ("ISO_TIME", "ISO_TIME_RANGE")
@@ -376,7 +377,7 @@ def _times(text: NDArray, one: _Variable) -> NDArray[np.datetime64]:
     is_fill = flat == one.one("FILLVAL", "-").rstrip("Z")
     is_fill |= np.char.startswith(flat, "9999-")
     out = np.full(flat.shape, np.datetime64("NaT", "ns"))
-    out[~is_fill] = flat[~is_fill].astype("datetime64[ns]")
+    out[~is_fill] = from_iso(flat[~is_fill].tolist())
     return out.reshape(text.shape)
 
 

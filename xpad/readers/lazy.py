@@ -13,6 +13,8 @@ from numpy.typing import DTypeLike, NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from xpad.errors import ReaderError, told_as
+
 #: Reads records start…stop of one file: (path, start, stop) -> array (stop - start, …).
 ReadRecords = Callable[[str, int, int], NDArray]
 
@@ -102,6 +104,49 @@ class TableArray(RecordArray):
     def _table(self, key: str, start: int, stop: int) -> NDArray:
         table = self.tables[int(key)]
         return np.broadcast_to(table, (stop - start, *table.shape))
+
+
+class ToldArray(BackendArray):
+    """An array that a library reads when it is asked for, whose errors name file and variable.
+
+    Parameters
+    ----------
+    array : indexing.LazilyIndexedArray or indexing.CopyOnWriteArray
+        As xarray opened it.
+    where : str
+        The file and the variable.
+    """
+
+    def __init__(self, array: Any, where: str) -> None:
+        self.array = array
+        self.where = where
+        self.shape = array.shape
+        self.dtype = array.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        """Return the part of the array that `key` selects."""
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._select
+        )
+
+    def _select(self, key: tuple[Any, ...]) -> Any:
+        with told_as(self.where, self._unreadable):
+            return self.array.oindex[indexing.OuterIndexer(key)].get_duck_array()
+
+    def _unreadable(self, error: Exception) -> ReaderError:
+        reason = f"{type(error).__name__}: {error}".rstrip(".: ")
+        return ReaderError(
+            f"{self.where} cannot be read: {reason}. It is damaged or was changed; fetch it again."
+        )
+
+
+def told(dataset: xr.Dataset, path: str) -> xr.Dataset:
+    """A Dataset just opened, whose variables name the file where they cannot be read."""
+    for name, variable in dataset.variables.items():
+        if variable.chunks is None and not variable._in_memory:
+            array = ToldArray(variable._data, f"{path}: variable {str(name)!r}")
+            variable._data = indexing.LazilyIndexedArray(array)
+    return dataset
 
 
 def chunked(

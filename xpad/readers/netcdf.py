@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xpad.errors import ReaderError, told_as
+from xpad.errors import ReaderError, told_as, warned_as
 from xpad.readers import times
+from xpad.readers.lazy import told
 from xpad.readers.paths import first_bytes
 
 #: Units that mean seconds since 1970, in words that CF does not know.
 _POSIX = frozenset({"posixtime", "posix time", "unixtime", "unix time"})
+_CLASSIC = (b"CDF\x01", b"CDF\x02")
 
 
 def flatten(groups: Mapping[str, xr.Dataset]) -> xr.Dataset:
@@ -105,14 +107,16 @@ def open_netcdf(path: str) -> xr.Dataset:
     ReaderError
         If the file cannot be read.
     """
-    is_hdf5 = first_bytes(path).startswith(b"\x89HDF")
+    start = first_bytes(path)
     options: dict[str, Any] = {"decode_timedelta": False, "chunks": None, "cache": False}
-    with told_as(path, lambda error: _unreadable(path, error)):
-        if is_hdf5:
+    with warned_as(path), told_as(path, lambda error: _unreadable(path, error)):
+        if start.startswith(b"\x89HDF"):
             groups = xr.open_groups(path, engine="h5netcdf", **options)
         else:
-            groups = {"/": xr.open_dataset(path, **options)}
-    dataset = flatten(groups)
+            # The C library hangs on some damaged files of the classic formats.
+            engine = "scipy" if start.startswith(_CLASSIC) else None
+            groups = {"/": xr.open_dataset(path, engine=engine, **options)}
+    dataset = told(flatten(groups), path)
     if not dataset.variables:
         raise ReaderError(f"{path} holds no variables.")
     decoded = {

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from xpad.errors import ReaderError
 from xpad.readers.cdf.layout import VariableInfo, attributes, lay_out
+from xpad.readers.times import from_iso
 from xpad.storage.storable import storable
 
 
@@ -279,21 +280,13 @@ def _read_hapi(obj: Any) -> xr.Dataset:
 def _hapi_times(values: NDArray, parameter: Mapping[str, Any]) -> NDArray[np.datetime64]:
     fill = str(parameter.get("fill"))
     texts = [one.decode() if isinstance(one, bytes) else str(one) for one in values.ravel()]
-    out = [
-        np.datetime64("NaT", "ns") if not text or text == fill else _time(text) for text in texts
-    ]
-    return np.array(out, dtype="datetime64[ns]").reshape(values.shape)
-
-
-def _time(text: str) -> np.datetime64:
-    plain = text.rstrip("Z")
+    known = np.array([text not in ("", fill) for text in texts], dtype=bool)
+    out = np.full(len(texts), np.datetime64("NaT", "ns"))
     try:
-        if plain[4:5] == "-" and plain[8:9] in ("", "T"):  # by the day of the year
-            first = np.datetime64(f"{plain[:4]}-01-01{plain[8:]}", "ns")
-            return first + np.timedelta64(int(plain[5:8]) - 1, "D")
-        return np.datetime64(plain, "ns")
+        out[known] = from_iso(text for text in texts if text not in ("", fill))
     except ValueError as error:
-        raise ReaderError(f"The HAPI data hold the time {text!r}, which is no ISO 8601.") from error
+        raise ReaderError(f"The HAPI data cannot be read: {error}.") from error
+    return out.reshape(values.shape)
 
 
 def _unit(units: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""CDF epochs to ``datetime64[ns]``, in bulk arithmetic.
+"""CDF epochs and ISO 8601 texts to ``datetime64[ns]``, in bulk arithmetic.
 
 CDF knows three kinds of time: CDF_EPOCH (milliseconds since year 0, a double), CDF_EPOCH16
 (seconds and picoseconds since year 0, two doubles) and CDF_TIME_TT2000 (nanoseconds of terrestrial
@@ -8,6 +8,8 @@ beyond what nanoseconds can hold (1677 to 2262) as NaT.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -21,6 +23,12 @@ _YEAR_0_TO_1970 = 62_167_219_200  # seconds
 _J2000 = 946_728_000 * _SECOND  # 2000-01-01T12:00 as nanoseconds since 1970
 _TT_MINUS_TAI = 32_184_000_000  # nanoseconds
 _LARGEST = float(2**63 - 2**11)  # nanoseconds, the last double below 2**63
+_WHOLE_YEARS = range(1678, 2262)  # that nanoseconds hold
+_ISO = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<day>\d{3})|(?P<date>(?:-\d\d){0,2}))"
+    r"(?P<clock>[T ]\d\d(?::\d\d(?::\d\d(?:\.\d{1,18})?)?)?)?Z?",
+    re.ASCII,
+)
 
 
 def decode(values: NDArray, cdf_type: str) -> NDArray[np.datetime64]:
@@ -75,6 +83,42 @@ def decode(values: NDArray, cdf_type: str) -> NDArray[np.datetime64]:
 def iso(value: object, cdf_type: str) -> str:
     """Return one CDF time, such as a VALIDMIN, as ISO 8601 text; "NaT" where it has none."""
     return str(decode(np.atleast_1d(np.asarray(value)), cdf_type).ravel()[0])
+
+
+def from_iso(texts: Iterable[str]) -> NDArray[np.datetime64]:
+    """Return ISO 8601 texts as UTC, those with the day of the year too.
+
+    Parameters
+    ----------
+    texts : iterable of str
+
+    Returns
+    -------
+    numpy.ndarray
+        datetime64[ns], shape (n,); NaT where the year is beyond 1678 to 2261.
+
+    Raises
+    ------
+    ValueError
+        If one is no such text, or of another time zone; it is named.
+
+    Examples
+    --------
+    >>> from_iso(["2013-03-01T12:00:00.5Z", "2013-060", "9999-12-31"]).astype(str).tolist()
+    ['2013-03-01T12:00:00.500000000', '2013-03-01T00:00:00.000000000', 'NaT']
+    """
+    firsts, days, beyond = [], [], []
+    for text in texts:
+        found = _ISO.fullmatch(text.strip())
+        if found is None or not 1 <= int(found["day"] or 1) <= 366:
+            raise ValueError(f"the time {text!r} is no ISO 8601 of UTC")
+        date = "-01-01" if found["day"] else found["date"]
+        firsts.append(f"{found['year']}{date}{found['clock'] or ''}")
+        days.append(int(found["day"] or 1) - 1)
+        beyond.append(int(found["year"]) not in _WHOLE_YEARS)
+    out = np.array(firsts, dtype="datetime64[ns]") + np.array(days, dtype="timedelta64[D]")
+    out[beyond] = np.datetime64("NaT", "ns")
+    return out
 
 
 def _finite(values: NDArray) -> NDArray[np.float64]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import xarray as xr
 
-from xpad.errors import ReaderError, told_as, warn
+from xpad.errors import ReaderError, told_as, warn, warned_as
+from xpad.readers.lazy import told
 from xpad.readers.paths import is_url
 from xpad.roles.ours import any_unfinished
 from xpad.storage.urls import lacking
@@ -34,7 +35,7 @@ def open_zarr(path: str) -> xr.Dataset:
     if needed is not None:
         raise ReaderError(f"{path} cannot be opened: {needed}.")
     options: dict[str, Any] = {"chunks": None, "cache": False, "decode_timedelta": False}
-    with told_as(path, lambda error: _unreadable(path, error)):
+    with warned_as(path), told_as(path, lambda error: _unreadable(path, error)):
         try:
             dataset = xr.open_dataset(path, engine="zarr", consolidated=True, **options)
         except (ValueError, KeyError):  # it has no consolidated metadata
@@ -50,7 +51,7 @@ def open_zarr(path: str) -> xr.Dataset:
             "was cut off; the same call again goes on from there. Records not yet written have "
             "label -1."
         )
-    return dataset
+    return told(dataset, path)
 
 
 def _unreadable(path: str, error: Exception) -> ReaderError:

@@ -119,7 +119,7 @@ class Product:
 
 def _texts(stated: Any) -> list[str]:
     """A global attribute as texts; CDF files have several entries of one."""
-    entries = [stated] if isinstance(stated, str) else list(stated or []) if _many(stated) else []
+    entries = [stated] if isinstance(stated, str) else [*np.ravel(stated)] if _many(stated) else []
     return [entry.strip() for entry in entries if isinstance(entry, str)]
 
 

@@ -251,6 +251,11 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
 def _stated(
     ds: xr.Dataset, finder: AxisFinder, names: tuple[str, ...], *, strict: bool
 ) -> Candidate:
+    if not names:
+        raise RolesError(
+            f"the attribute {ROLE_ATTRS['flux']} assigns the role of the flux to nothing; name the "
+            "flux, ds.pad.assign_roles(flux=...), or delete the attribute"
+        )
     missing = [n for n in names if n not in ds.variables]
     if missing:
         raise RolesError(

@@ -111,6 +111,7 @@ def test_binary_encodings(tmp_path: Path, encoding: str, dtype: str) -> None:
         ('type="sun_real8" units="mjd"', 51544.0, "2000-01-01T00:00:00"),
         ('type="sun_real8" units="cdfEpoch"', 62_167_219_200_000.0, "1970-01-01T00:00:00"),
         ('type="sun_real8" units="hr" base="2013-060T00:00:00"', 1.5, "2013-03-01T01:30:00"),
+        ('type="sun_real8" units="hr" base="2013-060T00:00:00.25"', 1, "2013-03-01T01:00:00.25"),
         ('type="big_endian_int8" units="tt2000"', 64_184_000_000, "2000-01-01T12:00:00"),
     ],
 )
@@ -212,6 +213,18 @@ def test_species_and_bands_become_variables(tmp_path: Path) -> None:
             "data packet 1",
         ),
         (stream_header() + packet_header() + text_rows().replace(b"2017", b"year"), "ISO 8601"),
+        (
+            stream_header() + packet_header() + text_rows().replace(b"07.800", b"07+02 "),
+            "is no ISO 8601 of UTC",
+        ),
+        (
+            stream_header()
+            + packet_header(x='type="sun_real8" units="hr" base="9999-01-01"')
+            + b":01:"
+            + bytes(8)
+            + b"+1.00E+00 " * 3,
+            "count from base='9999-01-01', which is out of range",
+        ),
         (
             stream_header() + packet_header(tags='yTags="1"') + text_rows(),
             "nitems=3 but 1 values",

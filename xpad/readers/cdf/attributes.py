@@ -53,7 +53,11 @@ def read_attributes(
     global_attrs: dict[str, Any] = {}
     doubtful: list[str] = []
     position, count = form.attributes.unpack_from(walk.gdr)
+    if not 0 <= count * form.adr.size <= max(walk.size, walk.announced):
+        raise ValueError(f"{count} attributes are announced")
     for number in range(count):
+        if position > 0 and not walk.is_cut:
+            walk.require(position, "an attribute")
         if not walk.is_there(position, form.adr.size):
             doubtful.append(f"{count - number} whose names are not there")
             break
@@ -84,6 +88,8 @@ def _entries(walk: Walk, position: int, count: int) -> Iterator[tuple[int, Any]]
     """Give number and value of the entries of one attribute, as far as they are there."""
     form = walk.form
     for _ in range(count):
+        if position > 0 and not walk.is_cut:
+            walk.require(position, "an attribute's entry")
         if not walk.is_there(position, form.entry.size):
             return
         length, _, following, data_type, number, elements = form.entry.unpack(

@@ -138,6 +138,21 @@ def missing_value(info: VariableInfo, attrs: Mapping[str, Any]) -> Any:
     return info.dtype.type(limits.min if info.dtype.kind == "i" else limits.max)
 
 
+def check_blocks(path: str, stored: str) -> None:
+    """Refuse a file of which a block of records does not lie in it with all of its length.
+
+    Raises
+    ------
+    ReaderError
+        If there is such a block; the file is named.
+    """
+    with open(stored, "rb", buffering=0) as file:
+        walk = Walk(path, file, may_be_cut=True)
+        for name, found in walk.header().descriptors.items():
+            for *_, position in _blocks(walk, found.index, set()):
+                walk.require(position, f"a block of variable {name!r}")
+
+
 # Records ----------------------------------------------------------------------------------------
 
 

@@ -51,10 +51,11 @@ TYPE_BYTES = {
 }
 # The types of internal records.
 _R_VDR, _Z_VDR, VXR, VVR, CVVR = 3, 8, 6, 7, 13
-_VARIES_WITH_RECORDS = 1  # a bit of a descriptor's flags
+_VARIES_WITH_RECORDS, _IS_COMPRESSED = 1, 4  # bits of a descriptor's flags
 _MOST_DIMENSIONS = 10  # that a CDF variable may have
 _LONGEST_DESCRIPTOR = 512  # bytes, more than one of ten dimensions has
 _LONGEST_FINGERPRINTED = 2**20  # bytes
+_MOST_EXPANSION = 1032  # bytes that one of gzip may become
 
 
 @dataclass(frozen=True)
@@ -274,8 +275,10 @@ class Walk:
         gdr_position, encoding, flags = self.form.cdr.unpack_from(start)
         self.encoding = encoding
         self.storage = struct.pack(">ii", encoding, flags)
+        self.gdr_position = gdr_position
         self.gdr = self.read(max(gdr_position, 0), self.form.r_sizes + 4 * _MOST_DIMENSIONS)
         self.announced = self._announced()
+        self.most = _MOST_EXPANSION * max(self.size, self.announced)
         self.is_cut = self.announced > self.size
         if self.is_cut and (not may_be_cut or len(self.gdr) < self.form.gdr.size):
             raise ReaderError(
@@ -286,8 +289,13 @@ class Walk:
     def header(self) -> Header:
         """Walk through the descriptors."""
         first_r, first_z, _, r_count, r_dims, z_count = self.form.gdr.unpack_from(self.gdr)
-        if not r_count + z_count:
+        if not r_count and not z_count:
             raise ReaderError(f"{self.path} holds no variables.")
+        if not 0 <= max(r_count, z_count) * self.form.vdr.size <= max(self.size, self.announced):
+            raise ValueError(f"{r_count + z_count} variables are announced")
+        if not self.is_cut:
+            self.require(8, "the header")
+            self.require(self.gdr_position, "the header")
         self.r_sizes = _integers(self.gdr, self.form.r_sizes, r_dims)
         variables: dict[str, VariableInfo] = {}
         fingerprints: dict[str, bytes] = {}
@@ -312,6 +320,19 @@ class Walk:
         """Whether the file has these bytes."""
         return position > 0 and length >= 0 and position + length <= self.size
 
+    def require(self, position: int, what: str) -> None:
+        """Refuse an internal record that does not lie in the file with all of its length.
+
+        cdflib asks for memory for as much as it says.
+        """
+        start = self.read(max(position, 0), self.form.block.size)
+        length = self.form.block.unpack(start)[0] if len(start) == self.form.block.size else -1
+        if length < self.form.block.size or not self.is_there(position, length):
+            raise ReaderError(
+                f"{self.path} is damaged: {what} is announced at byte {position} with {length} bytes, "
+                f"and the file has {self.size}. Fetch it again, or pass on_error='skip'."
+            )
+
     def _announced(self) -> int:
         if len(self.gdr) >= self.form.gdr.size:
             return self.form.gdr.unpack_from(self.gdr)[2]
@@ -325,6 +346,8 @@ class Walk:
             vdr = self.read(position, _LONGEST_DESCRIPTOR)
             if self.is_cut and not self._is_whole(position, vdr):
                 return
+            if not self.is_cut:
+                self.require(position, "a variable")
             kind, following, data_type, last, index, flags, elements, name = form.vdr.unpack_from(
                 vdr
             )
@@ -336,10 +359,20 @@ class Walk:
                 sizes, varies = self.r_sizes, _integers(vdr, form.vdr.size, len(self.r_sizes))
             else:
                 raise ValueError(f"there is no variable descriptor at byte {position}")
+            if flags & _IS_COMPRESSED and not self.is_cut:
+                self.require(
+                    form.position.unpack_from(vdr, form.number + 4)[0], "a variable's compression"
+                )
             if data_type not in _TYPES:
                 raise ValueError(f"a variable of type {data_type} is announced")
             if last < -1 or min(sizes, default=0) < 0:
                 raise ValueError(f"a variable of {last + 1} records of shape {sizes} is announced")
+            record_bytes = math.prod(sizes) * elements * TYPE_BYTES[data_type]
+            if elements < 0 or record_bytes * max(last + 1, 1) > self.most:
+                raise ValueError(
+                    f"a variable of {last + 1} records of shape {sizes} is announced, and the file "
+                    f"has {self.size} bytes"
+                )
             info = VariableInfo(
                 cdf_type=_TYPES[data_type],
                 shape=tuple(size for size, vary in zip(sizes, varies, strict=True) if vary),

@@ -23,9 +23,9 @@ from xarray.core import indexing
 from xpad.compute.chunks import chunk_length
 from xpad.compute.times import warn_of_unusual_times
 from xpad.errors import ReaderError, warn
-from xpad.readers.cdf.attributes import TERMS, read_terms
+from xpad.readers.cdf.attributes import TERMS, read_attributes, read_terms
 from xpad.readers.cdf.cut import Remains, missing_value, remains
-from xpad.readers.cdf.header import Header, read_header
+from xpad.readers.cdf.header import Header, Walk, read_header
 from xpad.readers.cdf.layout import Entry, Layout, attributes, lay_out
 from xpad.readers.cdf.records import named_errors, read_records
 from xpad.readers.cdf.scan import Known, Scan, Scans, same, scan_file
@@ -146,6 +146,8 @@ def _all_attributes(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     from cdflib import CDF
 
+    with open(stored, "rb", buffering=0) as file:
+        read_attributes(Walk(header.path, file), header.descriptors)  # that cdflib will find them
     try:
         cdf = CDF(stored, string_encoding="utf-8")
         names = {name: cdf.varattsget(name) for name in header.variables}

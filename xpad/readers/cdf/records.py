@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from xpad.errors import ReaderError, told_as
 from xpad.readers import times
-from xpad.readers.cdf.cut import Whole
+from xpad.readers.cdf.cut import Whole, check_blocks
 from xpad.readers.cdf.header import check_length
 from xpad.readers.cdf.layout import VariableInfo
 from xpad.readers.cdf.unpacked import uncompressed
@@ -138,6 +139,12 @@ def named_errors(path: str, variable: str | None = None) -> Iterator[None]:
     try:
         with told_as(where, lambda error: _unreadable(path, variable, error)):
             yield
+    except MemoryError:
+        # Short memory, or a length that is damaged: cdflib asks for as much as a block says it has.
+        tell = partial(_unreadable, path, variable)
+        with told_as(where, tell), uncompressed(path) as stored:
+            check_blocks(path, stored)
+        raise
     except ReaderError as error:
         if variable is None or repr(variable) in str(error):
             raise

@@ -238,7 +238,8 @@ def _decompress(path: str, to: Path) -> None:
         is_version_3 = magic.startswith(b"\xcd\xf3")
         ccr = struct.Struct(">q4xqq4x" if is_version_3 else ">i4xii4x")
         length, cpr, promised = ccr.unpack(source.read(ccr.size))
-        packed = source.read(length - ccr.size)
+        # No more than there is: a damaged length would have memory made for it.
+        packed = source.read(min(max(length - ccr.size, 0), os.path.getsize(path)))
         source.seek(cpr + (12 if is_version_3 else 8))
         method = int.from_bytes(source.read(4), "big") or _method(packed)
     is_cut = len(packed) < length - ccr.size or os.path.getsize(path) < cpr + 16

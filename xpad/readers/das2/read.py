@@ -239,12 +239,14 @@ def _x_values(values: NDArray, plane: Plane, path: str) -> NDArray:
         return times.decode(values, "CDF_EPOCH")
     if base is not None and units in _SPAN_UNITS:
         origin, seconds = _parse_times(np.array([base.encode()]), path)[0], _SPAN_UNITS[units]
+        if np.isnat(origin):
+            raise ReaderError(f"{path}: its times count from base={base!r}, which is out of range.")
     elif units in _TIME_UNITS:
         start, seconds = _TIME_UNITS[units]
         origin = np.datetime64(start, "ns")
     else:
         return values
-    since_1970 = int(np.datetime64(origin, "ns").astype("i8")) // 10**9
+    since_1970, fraction = divmod(int(np.datetime64(origin, "ns").astype("i8")), 10**9)
     per_second = round(1 / seconds)
     if seconds < 1:  # whole seconds apart from the rest, so that nothing is rounded away
         whole = np.floor(values / per_second)
@@ -254,31 +256,15 @@ def _x_values(values: NDArray, plane: Plane, path: str) -> NDArray:
         rest = (values - np.floor(values)) * seconds
     carried = np.floor(rest)
     unix = times.decode(whole + carried + since_1970, "UNIX")
-    return unix + np.rint((rest - carried) * 1e9).astype("timedelta64[ns]")
+    return unix + np.rint((rest - carried) * 1e9 + fraction).astype("timedelta64[ns]")
 
 
 def _parse_times(values: NDArray, path: str) -> NDArray[np.datetime64]:
     """Parse ISO 8601 text, with month and day or with the day of the year."""
-    text = [value.decode("ascii", errors="replace").strip().rstrip("Z") for value in values]
-    by_day_of_year = [bool(re.match(r"\d{4}-\d{3}(T|$)", item)) for item in text]
-    months = [
-        item[:4] + item[8:] if day else item for item, day in zip(text, by_day_of_year, strict=True)
-    ]
-    out = np.empty(len(text), dtype="datetime64[ns]")
-    for row, (item, is_day) in enumerate(zip(months, by_day_of_year, strict=True)):
-        try:
-            if is_day:
-                clock = item[4:] or "T00:00:00"
-                first = np.datetime64(f"{item[:4]}-01-01{clock}", "ns")
-                out[row] = first + np.timedelta64(int(text[row][5:8]) - 1, "D")
-            else:
-                out[row] = np.datetime64(item, "ns")
-        except ValueError as error:
-            raise ReaderError(
-                f"{path}: data packet {row + 1} has the time {text[row]!r}, which is no ISO 8601 "
-                f"time."
-            ) from error
-    return out
+    try:
+        return times.from_iso(value.decode("ascii", errors="replace") for value in values)
+    except ValueError as error:
+        raise ReaderError(f"{path}: {error}.") from error
 
 
 def _axis(plane: Plane, path: str) -> tuple[str, NDArray, dict[str, str]]:
