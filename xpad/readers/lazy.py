@@ -145,7 +145,8 @@ def told(dataset: xr.Dataset, path: str) -> xr.Dataset:
     for name, variable in dataset.variables.items():
         if variable.chunks is None and not variable._in_memory:
             array = ToldArray(variable._data, f"{path}: variable {str(name)!r}")
-            variable._data = indexing.LazilyIndexedArray(array)
+            lazy: Any = indexing.LazilyIndexedArray(array)
+            variable._data = lazy
     return dataset
 
 
