@@ -19,6 +19,7 @@ def python_blocks(name):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Consolidated metadata:UserWarning")
 @pytest.mark.filterwarnings("ignore:the autoencoder has hardly:xpad.XpadWarning")
+@pytest.mark.filterwarnings("ignore:k=.* by meanshift counts:xpad.XpadWarning")
 def test_readme_runs_as_one_session(tmp_path, monkeypatch):
     import matplotlib.pyplot as plt
 
