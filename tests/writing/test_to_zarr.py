@@ -128,6 +128,17 @@ def test_what_the_same_configuration_has_finished_is_done(ds, fitted, tmp_path, 
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
 
 
+def test_other_data_of_the_same_shape_are_not_taken_for_finished(ds, tmp_path):
+    path = tmp_path / "out.zarr"
+    xpad.cluster_to_zarr(ds, path, **QUICK)
+    name = str(ds.pad.flux.name)
+    for other in (ds.assign({name: (ds[name] * 2).assign_attrs(ds[name].attrs)}), ds.compute()):
+        changed = other.copy(deep=True)
+        changed[name] = (other[name] * 3).assign_attrs(other[name].attrs)
+        with pytest.raises(OptionError, match="exists"):
+            xpad.cluster_to_zarr(changed, path, **QUICK)
+
+
 def test_a_result_of_another_store_is_not_taken_for_finished(ds, tmp_path):
     made = xpad.cluster_to_zarr(ds, tmp_path / "a.zarr", keep_flux=True, **QUICK)
     again = xpad.cluster(made, encoder=None, k=2, progress=False)

@@ -15,7 +15,7 @@ from xpad.compute.progress import Progress
 from xpad.fitting.fit import fit_flux, selected_flux
 from xpad.fitting.resources import FIT_OPTIONS, FitOptions, require_resources, separated, workspace
 from xpad.model.model import Model
-from xpad.model.provenance import configuration, identity
+from xpad.model.provenance import configuration, content, identity
 from xpad.pads.dims import require_record_dim, require_records
 from xpad.pads.flux import Flux
 from xpad.pads.grid import grid_coords
@@ -129,7 +129,7 @@ def cluster_to_zarr(
     place = _place_apart(obj, store, resources.get("storage_options"))
     wanted = _Wanted(flux, prefix, keep_flux, Progress(progress))
     stated = wanted.stated(preset, settings)
-    if not overwrite and is_finished(place, prefix, stated):
+    if not overwrite and is_finished(place, prefix, wanted.made_by(stated)):
         return wanted.finished_before(place)
     with begun(place, stated, overwrite=overwrite) as run:
         model = run.model()
@@ -194,7 +194,7 @@ def predict_to_zarr(
     place = _place_apart(obj, store, storage_options)
     wanted = _Wanted(flux, prefix, keep_flux, Progress(progress))
     stated = wanted.stated(model.preset, model.settings) | {"model": model.digest}
-    if not overwrite and is_finished(place, prefix, stated):
+    if not overwrite and is_finished(place, prefix, wanted.made_by(stated)):
         return wanted.finished_before(place)
     with begun(place, stated, overwrite=overwrite) as run:
         run.keep_model(model)
@@ -219,6 +219,10 @@ class _Wanted:
         """All that the store depends on: what is begun with one is not gone on with another."""
         own = {"prefix": self.prefix, "keep_flux": self.keep_flux}
         return configuration(preset, settings, identity(self.flux)) | own
+
+    def made_by(self, stated: Mapping[str, Any]) -> dict[str, Any]:
+        """All that a finished store depends on: the data themselves, too."""
+        return {**stated, "content": content(self.flux)}
 
     def finished_before(self, place: Place) -> xr.Dataset:
         """The store of a run that came to its end: a job that is started again finds it done."""
@@ -245,7 +249,7 @@ class _Wanted:
         if layout.size and not total.pads.count.any():
             warn_of_no_label(model, self.prefix)
         summary = None if self.keep_flux else self._summary(total, flux, layout, model)
-        store.finish(summary, digest(stated))
+        store.finish(summary, digest(self.made_by(stated)))
         run.remove()
         return reopened(run.place, self.flux.ds)
 
