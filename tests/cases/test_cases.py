@@ -379,3 +379,40 @@ def test_links_whose_variables_are_not_there_still_tell_the_axes():
     assert xpad.flux(ds).sizes == {"time": 60, "energy": 8, "pitch_angle": 18}
     with pytest.raises(RolesError, match=r"ds\['energy_full'\].mean\('dim1'\)"):
         xpad.flux(ds.chunk())
+
+
+@pytest.mark.parametrize(
+    ("name", "attrs"),
+    [
+        ("mu", {"units": "1", "long_name": "cosine of pitch angle"}),
+        ("pitch_angle", {"units": "cosine"}),
+        ("pitch_angle_cos", {"units": ""}),
+        ("pitch_angle", {"units": "dimensionless", "CATDESC": "Cosines of the pitch angle"}),
+    ],
+)
+def test_11_cosines_wherever_it_is_said(name, attrs):
+    ds = pad().rename(pa=name).assign_coords({name: (name, np.cos(np.deg2rad(PA)), attrs)})
+    np.testing.assert_allclose(ds.pad.flux.pitch_angle, PA, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "units", "told"),
+    [
+        (np.cos(np.deg2rad(PA)), "1", "look like cosines or radians"),
+        (np.cos(np.deg2rad(PA)), "", "look like cosines or radians"),
+        (np.deg2rad(PA), "1", "look like radians"),
+        (PA / 360, "turns", "units of the pitch angles in 'pa' are 'turns'"),
+        (PA / 0.9, "gon", "units of the pitch angles in 'pa' are 'gon'"),
+    ],
+)
+def test_12_what_is_no_angle_by_its_units_is_refused(values, units, told):
+    attrs = {"units": units, "long_name": "pitch angle"}
+    with pytest.raises(RolesError, match=told):
+        xpad.flux(pad().assign_coords(pa=("pa", values, attrs)))
+
+
+@pytest.mark.parametrize("units", ["Degrees", "deg", "degrees from B", ""])
+def test_12_degrees_however_they_are_written(units):
+    attrs = {"units": units, "long_name": "pitch angle"}
+    found = xpad.flux(pad().assign_coords(pa=("pa", PA, attrs)))
+    np.testing.assert_allclose(found.pitch_angle, PA)

@@ -128,6 +128,16 @@ def test_what_the_same_configuration_has_finished_is_done(ds, fitted, tmp_path, 
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.parametrize("option", ["overwrite", "keep_flux"])
+def test_a_text_is_no_switch(ds, fitted, tmp_path, option):
+    for call in (
+        lambda **o: xpad.cluster_to_zarr(ds, tmp_path / "a.zarr", **QUICK, **o),
+        lambda **o: xpad.predict_to_zarr(ds, fitted, tmp_path / "a.zarr", progress=False, **o),
+    ):
+        with pytest.raises(OptionError, match=f"{option}='no' must be True or False"):
+            call(**{option: "no"})
+
+
 def test_other_data_of_the_same_shape_are_not_taken_for_finished(ds, tmp_path):
     path = tmp_path / "out.zarr"
     xpad.cluster_to_zarr(ds, path, **QUICK)

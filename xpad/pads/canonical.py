@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
@@ -299,11 +300,14 @@ def _pitch_angles(ds: xr.Dataset, roles: Roles) -> xr.Variable:
     stated = metadata.units(ds.variables[axis.variable].attrs)
     _require_angles(ds.variables[axis.variable], str(axis.variable))
     most = np.nanmax(values.data, initial=0) if isinstance(values.data, np.ndarray) else np.inf
-    if not stated and 0 < most <= np.pi + 0.01:
+    source = ds.variables[axis.variable]
+    without = units.kind_of(stated) in ("", units.NUMBER) and not _says_cosine(axis, source, stated)
+    if without and 0 < most <= np.pi + 0.01:
+        looks = "cosines or radians" if most <= 1.0 + 1e-6 else "radians"
         raise RolesError(
             f"the pitch angles in {axis.variable!r} go up to {most:g} and "
-            "have no units, so they look like radians; say so (.attrs['units'] = 'rad'), or convert "
-            "them to degrees"
+            f"have no units, so they look like {looks}; say so (.attrs['units'] = 'rad', or 'cosine'), or "
+            "convert them to degrees"
         )
     return values
 
@@ -346,7 +350,7 @@ def _axis_values(ds: xr.Dataset, roles: Roles, axis: Axis, role: str) -> xr.Vari
     cleaned = xr.apply_ufunc(
         clean_energy if role == ENERGY else clean_pitch_angle,
         _with_dims(found, _renames(roles)),
-        kwargs={"limits": limits} | (_meaning(unit, axis) if role == PITCH_ANGLE else {}),
+        kwargs={"limits": limits} | (_meaning(unit, axis, source) if role == PITCH_ANGLE else {}),
         dask="parallelized",
         output_dtypes=[np.float64],
     ).transpose(..., role)
@@ -358,12 +362,27 @@ def _axis_values(ds: xr.Dataset, roles: Roles, axis: Axis, role: str) -> xr.Vari
     return _for_all_records(cleaned, ds[roles.flux[0]], roles.record_dims)
 
 
-def _meaning(unit: str, axis: Axis) -> dict[str, bool]:
-    """What numbers of a pitch angle are: degrees, radians or cosines."""
+def _meaning(unit: str, axis: Axis, source: xr.Variable) -> dict[str, bool]:
+    """What numbers of a pitch angle are: degrees, radians or cosines; others are refused."""
     parsed = units.parsed(unit)
     is_angle = parsed is not None and parsed.kind == units.ANGLE
-    radians = parsed is not None and is_angle and parsed.factor != 1.0
-    return {"radians": radians, "cosines": not is_angle and "cos" in str(axis.variable).lower()}
+    cosines = not is_angle and _says_cosine(axis, source, unit)
+    if unit and parsed is None and not cosines and "deg" not in unit.lower():
+        raise RolesError(
+            f"the units of the pitch angles in {axis.variable!r} are {unit!r}, which is not known here; "
+            "convert them to degrees, and say so: .attrs['units'] = 'deg'"
+        )
+    return {"radians": parsed is not None and is_angle and parsed.factor != 1.0, "cosines": cosines}
+
+
+def _says_cosine(axis: Axis, source: xr.Variable, unit: str) -> bool:
+    """Whether name, units or a text say that it holds cosines."""
+    texts = [metadata.text_of(source.attrs, name) for name in _TEXTS_OF_AN_AXIS]
+    return any(_COSINE.search(text) for text in (str(axis.variable), unit, *texts))
+
+
+_TEXTS_OF_AN_AXIS = ("long_name", "standard_name", "CATDESC", "FIELDNAM", "LABLAXIS")
+_COSINE = re.compile(r"(?<![a-z])cos(ines?)?(?![a-z])|(?<![a-z])cos_?(pa|pitch|alpha)", re.I)
 
 
 def _constant(table: xr.Variable) -> np.ndarray | None:

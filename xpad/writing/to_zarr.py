@@ -9,9 +9,11 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from xpad.compute.progress import Progress
+from xpad.errors import OptionError
 from xpad.fitting.fit import fit_flux, selected_flux
 from xpad.fitting.resources import FIT_OPTIONS, FitOptions, require_resources, separated, workspace
 from xpad.model.model import Model
@@ -121,6 +123,7 @@ def cluster_to_zarr(
     5
     """
     require_prefix(prefix)
+    _require_switches(overwrite=overwrite, keep_flux=keep_flux)
     own, resources = separated(options)
     preset, settings = chosen(preset, own, settings)
     require_resources(resources)
@@ -188,6 +191,7 @@ def predict_to_zarr(
     dtype('int16')
     """
     require_prefix(prefix)
+    _require_switches(overwrite=overwrite, keep_flux=keep_flux)
     require_storable(as_dataset(obj))
     flux = flux_for(model, obj, variable)
     require_records(flux.array)
@@ -259,6 +263,13 @@ class _Wanted:
         entries = catalogue_of(total.pads, model.k, axes, model.grid.flux_units, self.prefix)
         spectrum = quicklook_of(total.spectra, flux.array, axes, layout.run, self.prefix)
         return xr.merge([entries, spectrum], combine_attrs="override")
+
+
+def _require_switches(**given: Any) -> None:
+    """Refuse a text for True or False: overwrite="no" is true."""
+    for name, value in given.items():
+        if not isinstance(value, bool | np.bool_):
+            raise OptionError(f"{name}={value!r} must be True or False")
 
 
 def _place_apart(
