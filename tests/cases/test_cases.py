@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import xpad
-from xpad.errors import OptionError, RolesError, XpadWarning
+from xpad.errors import GridMismatchError, OptionError, RolesError, XpadWarning
 from xpad.pads.regrid import on_one_grid
 from xpad.roles.evidence import Grade
 
@@ -416,3 +416,16 @@ def test_12_degrees_however_they_are_written(units):
     attrs = {"units": units, "long_name": "pitch angle"}
     found = xpad.flux(pad().assign_coords(pa=("pa", PA, attrs)))
     np.testing.assert_allclose(found.pitch_angle, PA)
+
+
+def test_7_a_model_of_number_flux_is_none_of_energy_flux():
+    ds = pad()
+    model = ds.pad.fit(**SHORT)
+    other = ds.assign(j=(ds.j * ds.energy).assign_attrs(units="keV/(cm^2 s sr keV)"))
+    with pytest.raises(
+        GridMismatchError, match=r"differential energy flux.*differential number flux"
+    ):
+        other.pad.predict(model)
+    assert (
+        ds.assign(j=(ds.j * 1e3).assign_attrs(units="1/(cm^2 s sr MeV)")).pad.label(model) >= 0
+    ).any()

@@ -31,6 +31,7 @@ from xpad.results.variables import (
     warn_of_no_label,
     without_former,
 )
+from xpad.roles import units
 from xpad.roles.axes import ROLE_ATTRS
 from xpad.roles.ours import run
 from xpad.roles.recognise import as_dataset
@@ -103,6 +104,13 @@ def flux_for(model: Model, obj: xr.Dataset | xr.DataArray, variable: str | None 
         raise GridMismatchError(
             f"the model's background={model.settings.background} is in {grid.flux_units!r} and "
             f"the flux {flux.name} is in {flux.units!r}; convert it, or fit a model on these data"
+        )
+    kinds = [units.kind_of(stated) for stated in (flux.units, grid.flux_units)]
+    if all(kinds) and kinds[0] != kinds[1]:
+        raise GridMismatchError(
+            f"the flux {flux.name} is in {flux.units!r} ({kinds[0]}), and the model was fitted on one in "
+            f"{grid.flux_units!r} ({kinds[1]}); their shapes are not the same: convert it, or fit a model "
+            "on these data"
         )
     for axis in model.pipeline.preparation.varying:
         flux = flux.mapped(as_table, axis)
