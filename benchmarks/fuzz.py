@@ -596,7 +596,8 @@ def outcome(kind: str, seed: int, folder: Path, scratch: Path) -> Outcome:
                     where = f"{found.category.__name__} at {_short(found.filename)}:{found.lineno}"
                     told = f"{found.message}; {linecache.getline(found.filename, found.lineno).strip()}"
                     return Outcome(kind, seed, FAULT, where, f"{told}\n{tell.described()}")
-                require_one_line(found.message)  # type: ignore[arg-type]
+                assert isinstance(found.message, Warning)
+                require_one_line(found.message)
         except Exception as error:
             told = "".join(traceback.format_exception(error))
             return Outcome(kind, seed, FAULT, _place(error), f"{told}{tell.described()}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xpad.compute.compiled import compiled
 from xpad.compute.memory import as_they_lie
-from xpad.pads.valid import FILL_TOLERANCE, LOWEST, UNPHYSICAL, Floats, Limits, Measured
+from xpad.pads.valid import FILL_TOLERANCE, LOWEST, UNPHYSICAL, Floats, Limits, Measured, measured
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ CAUSES = {
         "of bad quality by the product's flags", "quality=False takes them as they are"
     ),
 }
-"""In the order of a report; `_note_causes` has them by number."""
+"""In the order of a report."""
 
 BAD_QUALITY = np.float32(-3e33)
 """Stands for a value that quality flags rule out, until it is cleaned and counted."""
@@ -182,7 +182,6 @@ def removed_from(flux: Floats, limits: Limits, seen: Measured) -> Removed:
 
     Examples
     --------
-    >>> from xpad.pads.valid import measured
     >>> flux, limits = np.array([[[1, 9, -1], [np.nan, 2, 1e31]]], dtype="f4"), Limits(valid_max=5)
     >>> found = removed_from(flux, limits, measured(flux, limits, summed=True))
     >>> found.as_dict()["removed"]["out_of_range"]
@@ -241,15 +240,10 @@ def removed_beyond(flux: Floats, beyond: NDArray[np.bool_]) -> Removed:
     beyond : (records, energies, pitch angles) bool
         Or what can be broadcast to it.
     """
-    lost = np.where(beyond, flux, np.float32(np.nan))
+    lost = measured(np.where(beyond, flux, np.float32(np.nan)), summed=True)
     values, sums = np.zeros(len(CAUSES), np.int64), np.zeros(len(CAUSES))
-    values[BEYOND_GRID] = np.isfinite(lost).sum()
-    sums[BEYOND_GRID] = _positive_sum(lost)
+    values[BEYOND_GRID], sums[BEYOND_GRID] = lost.bins.sum(), lost.flux.sum()
     return Removed(values, sums, 0, -float(sums[BEYOND_GRID]))
-
-
-def _positive_sum(flux: Floats) -> float:
-    return float(np.nansum(np.maximum(flux, 0), dtype=np.float64))
 
 
 @compiled
@@ -299,7 +293,7 @@ def _note_fill(
         for j in range(row.size):
             if abs(row[j] - fill) <= reach:
                 if fill < np.float32(0):
-                    values[2] -= 1
+                    values[NEGATIVE] -= 1
                 else:
-                    values[3] -= 1
-                    lost[3] -= row[j]
+                    values[OUT_OF_RANGE] -= 1
+                    lost[OUT_OF_RANGE] -= row[j]

@@ -35,12 +35,15 @@ def test_cut_anywhere_what_is_read_is_whole(tmp_path: Path, kind: str) -> None:
         path.write_bytes(data[:length])
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
+            refused = ""
             try:
                 ds = open_dataset(path).load()
             except ReaderError as error:
-                assert "\n" not in str(error)  # noqa: PT017
-                assert str(path) in str(error)  # noqa: PT017
-                continue
+                refused = str(error)
+        if refused:
+            assert "\n" not in refused
+            assert str(path) in refused
+            continue
         answers += 1
         told = [str(one.message) for one in caught if "is truncated" in str(one.message)]
         gone = [name for name in whole.variables if name not in ds.variables]
