@@ -226,10 +226,11 @@ def _wide_gaps(x: Doubles, step: Doubles) -> NDArray[np.bool_]:
 
 
 def _usual_step(x: Doubles) -> Doubles:
-    """The distance of a row's distinct neighbours that a sixth of them reach, as a column; 0 of one bin.
+    """The (lower) median distance of a row's distinct neighbours, as a column; 0 of one bin.
 
-    Not the median: bins may come in close pairs or more, as of a fan of sensors that turns and is
-    folded at 0 and 180 degrees, and then most distances are short. Nor the longest: that is a hole.
+    Where bins come in close pairs or more, as of a fan of sensors that turns and is folded at 0 and 180
+    degrees, most distances are short: then it is the one that a sixth of them reach, if that is more
+    than twice the median. Not the longest: that is a hole.
     """
     with np.errstate(invalid="ignore"):
         steps = np.diff(np.where(np.isfinite(x), x, np.nan), axis=1)
@@ -237,9 +238,9 @@ def _usual_step(x: Doubles) -> Doubles:
     count = np.isfinite(steps).sum(axis=1, keepdims=True)
     if not steps.shape[1]:
         return np.zeros((len(x), 1))
-    usual = (5 * np.maximum(count - 1, 0)) // 6
-    found = np.take_along_axis(steps, usual, axis=1)
-    return np.where(count > 0, found, 0.0)
+    last = np.maximum(count - 1, 0)
+    median, long = (np.take_along_axis(steps, at, axis=1) for at in (last // 2, (5 * last) // 6))
+    return np.where(count > 0, np.where(long > 2 * median, long, median), 0.0)
 
 
 def on_grid(flux: xr.DataArray, grid: Grid) -> xr.DataArray:
