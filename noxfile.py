@@ -18,7 +18,9 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 SPREAD = ("-n", "2", "--dist", "loadscope")
 NOT_SLOW = ("-m", "not slow")
-LONG = ("tests/benchmarks", "tests/end_to_end", "tests/writing")
+LONG = (
+    "tests/benchmarks", "tests/end_to_end", "tests/missions", "tests/simulation", "tests/writing",
+)  # fmt: skip
 
 # Where versions matter: what is read, written, drawn, and every example of the docs.
 EDGES = (

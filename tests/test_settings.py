@@ -321,6 +321,7 @@ def test_unknown_training_is_refused():
         resolve("killey2023", {"training": "quick"})
 
 
+@pytest.mark.slow
 def test_fast_training_takes_its_least_number_of_steps():
     model = xpad.fit(made(), training="fast", k=3, progress=False)
     assert model.settings.training == "fast"

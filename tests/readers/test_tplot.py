@@ -220,6 +220,7 @@ def test_results_that_tplot_cannot_hold(spedas: Any) -> None:
         to_tplot(results(times).assign_coords(time=[0.0]))
 
 
+@pytest.mark.slow
 def test_option_of_xarray_survives_the_import() -> None:
     code = (
         "import xarray as xr; xr.set_options(keep_attrs=False);"

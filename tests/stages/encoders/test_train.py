@@ -79,6 +79,7 @@ def shuffled_batches(n, batch, seed, epoch):
     return [order[start : start + batch] for start in range(0, n, batch)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("output", "masked"), [("sigmoid", False), ("linear", False), ("sigmoid", True)]
 )
