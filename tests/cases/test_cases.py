@@ -411,6 +411,13 @@ def test_12_what_is_no_angle_by_its_units_is_refused(values, units, told):
         xpad.flux(pad().assign_coords(pa=("pa", values, attrs)))
 
 
+@pytest.mark.parametrize("name", ["cosmic_pa", "icosahedron_pitch_angle"])
+def test_11_not_every_cos_is_a_cosine(name):
+    attrs = {"long_name": "pitch angle"}
+    ds = pad().rename(pa=name).assign_coords({name: (name, PA, attrs)})
+    np.testing.assert_allclose(ds.pad.flux.pitch_angle, PA)
+
+
 @pytest.mark.parametrize("units", ["Degrees", "deg", "degrees from B", ""])
 def test_12_degrees_however_they_are_written(units):
     attrs = {"units": units, "long_name": "pitch angle"}

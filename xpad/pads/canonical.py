@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
@@ -20,7 +19,7 @@ from xpad.pads.removed import BAD_QUALITY
 from xpad.pads.valid import CLEAN, single
 from xpad.roles import metadata, units
 from xpad.roles.axes import Axis, aligned, tplot_units
-from xpad.roles.evidence import finite
+from xpad.roles.evidence import COSINE, finite
 from xpad.roles.missions import good, informed
 from xpad.roles.recognise import Roles, as_dataset, recognise
 from xpad.settings import Settings
@@ -378,11 +377,10 @@ def _meaning(unit: str, axis: Axis, source: xr.Variable) -> dict[str, bool]:
 def _says_cosine(axis: Axis, source: xr.Variable, unit: str) -> bool:
     """Whether name, units or a text say that it holds cosines."""
     texts = [metadata.text_of(source.attrs, name) for name in _TEXTS_OF_AN_AXIS]
-    return any(_COSINE.search(text) for text in (str(axis.variable), unit, *texts))
+    return any(COSINE.search(text) for text in (str(axis.variable), unit, *texts))
 
 
 _TEXTS_OF_AN_AXIS = ("long_name", "standard_name", "CATDESC", "FIELDNAM", "LABLAXIS")
-_COSINE = re.compile(r"(?<![a-z])cos(ines?)?(?![a-z])|(?<![a-z])cos_?(pa|pitch|alpha)", re.I)
 
 
 def _constant(table: xr.Variable) -> np.ndarray | None:

@@ -224,6 +224,9 @@ def _contrary_units(signs: Signs, unit: str) -> str:
     return f"its units are {unit!r} ({parsed.kind})"
 
 
+COSINE = re.compile(r"(?<![a-z])cos(ines?)?(?![a-z])|(?<![a-z])cos_?(pa|pitch|alpha)", re.I)
+"""In a name, in units or in a text: the values are cosines of what is named."""
+
 NO_VALUE = 1e27
 """No coordinate is as large; fills seen in coordinates are -1e28 and -1e31."""
 
@@ -240,7 +243,7 @@ def _of_pitch_angle(values: np.ndarray, unit: str, name: str) -> tuple[str, bool
     in_degrees = parsed is not None and parsed.kind == units.ANGLE
     if in_degrees and parsed is not None:
         found = found * parsed.factor
-    elif "cos" in name.lower():
+    elif COSINE.search(name):
         found = np.rad2deg(np.arccos(found[np.abs(found) <= 1]))
     if found.size < 2:
         return "", None
