@@ -147,7 +147,7 @@ def test_all_read_alike(name: str) -> None:
 def test_a_source_reads_one_way() -> None:
     for ways in ({}, {"read": print, "open_one": print}):
         with pytest.raises(TypeError, match="'toy' needs either read or open_one"):
-            Source("toy", **ways)  # type: ignore[arg-type]
+            Source("toy", **ways)  # type: ignore[arg-type]  # what is wrong is the test
 
 
 def test_help_lists_every_engine() -> None:

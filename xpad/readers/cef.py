@@ -112,8 +112,7 @@ def _lines(path: str) -> Iterator[tuple[int, str]]:
     is_packed = path.lower().endswith(".gz")
     number = 0
     try:
-        opened = gzip.open(path, "rb") if is_packed else open(path, "rb")  # noqa: SIM115
-        with opened as file:
+        with gzip.open(path, "rb") if is_packed else open(path, "rb") as file:
             for number, line in enumerate(file, 1):
                 yield number, line.decode("latin-1")
     except (EOFError, zlib.error) as error:
@@ -274,7 +273,7 @@ def _in_records(file: _File, path: str) -> list[_Variable]:
     found = []
     for one in file.variables.values():
         try:
-            one.columns  # noqa: B018
+            _ = one.columns
         except ValueError as error:
             raise ReaderError(f"{path}: variable {one.name!r} has no sizes ({error}).") from error
         if one.kind not in (*_DTYPES, *_TIMES, *_TEXT):
